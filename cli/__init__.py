@@ -1,0 +1,1 @@
+"""The lookalike command and the wiring of the parts."""

@@ -1,0 +1,1 @@
+"""All that lasts, and the only speaker of SQL."""

@@ -1,0 +1,289 @@
+"""The tables. Queries live with their noun, in the module of that name."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from storage.types import UtcDateTime, utc_now
+
+# SQLite only counts up by itself in a column declared INTEGER PRIMARY KEY.
+RowId = BigInteger().with_variant(Integer(), "sqlite")
+# Image ids are compared byte by byte, so that pages have one order on every database and locale.
+ExactText = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+class Base(DeclarativeBase):
+    """Base of every table."""
+
+
+class Context(Base):
+    """A search context: the collection inside which duplicates are searched, with its settings."""
+
+    __tablename__ = "contexts"
+
+    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
+    client_id: Mapped[str | None] = mapped_column(String(64), index=True)
+    name: Mapped[str] = mapped_column(Text)
+    # A context made by `lookalike find` belongs to the folders it was made for.
+    folder_key: Mapped[str | None] = mapped_column(Text, unique=True)
+    similarity_threshold: Mapped[float] = mapped_column(Double, default=90.0)
+    match_floor: Mapped[float] = mapped_column(Double, default=70.0)
+    # Counts every change of the context's images; a job reads the images as of one revision.
+    revision: Mapped[int] = mapped_column(BigInteger, default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class FeatureBlock(Base):
+    """The features of the images of one shard, packed: one row to load instead of hundreds."""
+
+    __tablename__ = "feature_blocks"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    extractor_version: Mapped[int] = mapped_column(Integer)
+    image_count: Mapped[int] = mapped_column(Integer)
+    # numpy records of lookalike.features.record.FEATURES, image_count of them.
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+    # Blob that holds the proxies of the same images one after another; offsets are in the records.
+    proxies_key: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Content(Base):
+    """Distinct bytes, known by their SHA-256; features belong to bytes, so a copy costs nothing."""
+
+    __tablename__ = "contents"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    byte_count: Mapped[int] = mapped_column(BigInteger)
+    format: Mapped[str | None] = mapped_column(String(16))
+    width: Mapped[int | None] = mapped_column(Integer)
+    height: Mapped[int | None] = mapped_column(Integer)
+    # 0: never extracted. A version below the engine's own is extracted again.
+    extractor_version: Mapped[int] = mapped_column(Integer, default=0)
+    block_id: Mapped[int | None] = mapped_column(ForeignKey("feature_blocks.id"), index=True)
+    slot: Mapped[int | None] = mapped_column(Integer)
+    # Set when these bytes cannot be decoded; they are not tried again by the same version.
+    error_code: Mapped[str | None] = mapped_column(String(32))
+    error_detail: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Image(Base):
+    """One picture in a context, from one revision until another.
+
+    A changed image is a row that ends and a new one, so a job's snapshot stays readable.
+    """
+
+    __tablename__ = "images"
+    __table_args__ = (
+        Index(
+            "ix_images_live",
+            "context_id",
+            "image_id",
+            unique=True,
+            sqlite_where=text("removed_revision IS NULL"),
+            postgresql_where=text("removed_revision IS NULL"),
+        ),
+        Index("ix_images_revision", "context_id", "added_revision"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    context_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("contexts.id", ondelete="CASCADE"))
+    image_id: Mapped[str] = mapped_column(ExactText)
+    # stored: bytes are in the blob store. referenced: they stay at `location`, never copied.
+    source: Mapped[str] = mapped_column(String(12))
+    location: Mapped[str | None] = mapped_column(Text)
+    content_id: Mapped[int | None] = mapped_column(ForeignKey("contents.id"), index=True)
+    byte_count: Mapped[int | None] = mapped_column(BigInteger)
+    modified_ns: Mapped[int | None] = mapped_column(BigInteger)
+    # Why the bytes could not be fetched; why they cannot be decoded stands with the content.
+    error_code: Mapped[str | None] = mapped_column(String(32))
+    error_detail: Mapped[str | None] = mapped_column(Text)
+    added_revision: Mapped[int] = mapped_column(BigInteger)
+    removed_revision: Mapped[int | None] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Job(Base):
+    """One requested piece of work and its state."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index("ix_jobs_context", "context_id", "id"), Index("ix_jobs_state", "state"))
+
+    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
+    context_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("contexts.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(12))
+    queue: Mapped[str] = mapped_column(String(16))
+    parameters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    # The context's revision that join, verify and group read; set when the join is planned.
+    revision: Mapped[int | None] = mapped_column(BigInteger)
+    error_code: Mapped[str | None] = mapped_column(String(32))
+    error_detail: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Stage(Base):
+    """One step of a job. done and total count what a person counts: images, pairs, groups."""
+
+    __tablename__ = "stages"
+
+    job_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    name: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(12), default="pending")
+    done: Mapped[int] = mapped_column(BigInteger, default=0)
+    total: Mapped[int | None] = mapped_column(BigInteger)
+    shard_done: Mapped[int] = mapped_column(Integer, default=0)
+    shard_total: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class Shard(Base):
+    """The unit that a worker claims. The row is also the outbox: sent_at says when its message left."""
+
+    __tablename__ = "shards"
+    __table_args__ = (
+        UniqueConstraint("job_id", "stage_position", "number"),
+        Index("ix_shards_state", "state", "lease_until"),
+        Index("ix_shards_next", "job_id", "state", "number"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    job_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    stage_position: Mapped[int] = mapped_column(SmallInteger)
+    number: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(String(12), default="ready")
+    attempt: Mapped[int] = mapped_column(SmallInteger, default=0)
+    # Epoch seconds by the database's clock, the one clock that all workers share.
+    lease_until: Mapped[float | None] = mapped_column(Double)
+    sent_at: Mapped[float | None] = mapped_column(Double)
+    send_count: Mapped[int] = mapped_column(SmallInteger, default=0)
+    item_count: Mapped[int] = mapped_column(Integer)
+    input: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    # What a long list of numbers is packed into (numpy bytes); its meaning belongs to the stage.
+    input_data: Mapped[bytes | None] = mapped_column(LargeBinary)
+    output_data: Mapped[bytes | None] = mapped_column(LargeBinary)
+    output: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class JobError(Base):
+    """What went wrong with one image in one job."""
+
+    __tablename__ = "job_errors"
+    __table_args__ = (UniqueConstraint("job_id", "image_id"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    job_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    image_id: Mapped[str] = mapped_column(ExactText)
+    code: Mapped[str] = mapped_column(String(32))
+    detail: Mapped[str] = mapped_column(Text)
+
+
+class Match(Base):
+    """The verified similarity of two contents, a pure function of their bytes and the engine's version.
+
+    Pairs that were checked and found too far apart are kept too: they need not be checked again.
+    """
+
+    __tablename__ = "matches"
+    __table_args__ = (Index("ix_matches_high", "high_content_id"),)
+
+    low_content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True)
+    high_content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True)
+    engine_version: Mapped[int] = mapped_column(Integer)
+    # 987 is a similarity of 98.7: rounded once, compared as an integer.
+    similarity_tenths: Mapped[int] = mapped_column(SmallInteger)
+    relation: Mapped[str] = mapped_column(String(20))
+    # {"transform": …, "evidence": …} from low to high; left out for pairs below every floor.
+    detail: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+
+class Grouping(Base):
+    """The duplicate groups of one job at one threshold."""
+
+    __tablename__ = "groupings"
+    __table_args__ = (UniqueConstraint("job_id", "threshold_tenths"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    job_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    threshold_tenths: Mapped[int] = mapped_column(SmallInteger)
+    group_count: Mapped[int] = mapped_column(Integer)
+    duplicate_count: Mapped[int] = mapped_column(Integer)
+    reclaimable_bytes: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Group(Base):
+    """One duplicate group: an original and the images that match it."""
+
+    __tablename__ = "groups"
+    __table_args__ = (
+        Index("ix_groups_reclaimable", "grouping_id", "reclaimable_bytes", "number"),
+        Index("ix_groups_size", "grouping_id", "image_count", "number"),
+        Index("ix_groups_similarity", "grouping_id", "least_similarity_tenths", "number"),
+    )
+
+    grouping_id: Mapped[int] = mapped_column(ForeignKey("groupings.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    image_count: Mapped[int] = mapped_column(Integer)
+    reclaimable_bytes: Mapped[int] = mapped_column(BigInteger)
+    least_similarity_tenths: Mapped[int] = mapped_column(SmallInteger)
+    original_reasons: Mapped[list[str]] = mapped_column(JSON)
+
+
+class GroupImage(Base):
+    """A member of a group (position 0 is the original), or an image related to it (is_related)."""
+
+    __tablename__ = "group_images"
+
+    grouping_id: Mapped[int] = mapped_column(ForeignKey("groupings.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    image_row: Mapped[int] = mapped_column(ForeignKey("images.id"))
+    similarity_tenths: Mapped[int] = mapped_column(SmallInteger)
+    relation: Mapped[str] = mapped_column(String(20))
+    is_related: Mapped[bool] = mapped_column(default=False)
+    # For a related image: the member it matches.
+    related_to_row: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class IdempotencyKey(Base):
+    """A request that was made once: the same key and body get the same answer for a day."""
+
+    __tablename__ = "idempotency_keys"
+
+    client_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    method: Mapped[str] = mapped_column(String(8), primary_key=True)
+    path: Mapped[str] = mapped_column(String(512), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    request_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    # Empty while the first request still runs.
+    status: Mapped[int | None] = mapped_column(SmallInteger)
+    headers: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
