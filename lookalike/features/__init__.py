@@ -1,0 +1,1 @@
+"""What an image is reduced to: hashes, quality facts and a small proxy picture."""

@@ -1,0 +1,59 @@
+"""The features of one image as one fixed-size numpy record; blocks of them are what storage keeps."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+
+import numpy as np
+
+HASH_BYTES = 32
+ORIENTATION_COUNT = 8
+REGION_COUNT = 16
+
+
+class Flag(IntFlag):
+    """Bits of the field `flags`."""
+
+    FLAT = 1  # no structure to hash: never matches by hash alone
+    HAS_TRIM = 2  # a border was found; `trimmed` differs from `whole[0]`
+    ALPHA = 4  # some pixels are not opaque
+    ANIMATED = 8  # more than one frame in time; the first was taken
+    LOSSLESS = 16  # the format kept the pixels as they were given to it
+
+
+# Little-endian and packed, so that stored blocks mean the same on every machine.
+FEATURES = np.dtype(
+    [
+        # 256-bit DCT hashes under the 8 EXIF orientations; index k is orientation k + 1, index 0 as seen.
+        ("whole", "u1", (ORIENTATION_COUNT, HASH_BYTES)),
+        # Without its uniform border; equal to whole[0] where there is none.
+        ("trimmed", "u1", (HASH_BYTES,)),
+        ("regions", "u1", (REGION_COUNT, HASH_BYTES)),
+        ("flags", "u1"),
+        # Full size in pixels, as seen (EXIF orientation applied).
+        ("width", "<u4"),
+        ("height", "<u4"),
+        # Standard deviation of gray levels, 0 to 127.5.
+        ("contrast", "<f4"),
+        # 0 for blurred, about 1 for a crisp picture; at the proxy's scale.
+        ("sharpness", "<f4"),
+        # 1 to 100 as libjpeg counts it; 0 where the file is not a JPEG.
+        ("jpeg_quality", "u1"),
+        # The size that holds all the detail there is: smaller than width and height in enlarged copies.
+        ("true_width", "<u4"),
+        ("true_height", "<u4"),
+        ("metadata_count", "<u2"),
+        # Seconds since the epoch by the camera's clock; 0 if unknown.
+        ("taken_at", "<i8"),
+        # Where the proxy lies inside its block's blob.
+        ("proxy_offset", "<u4"),
+        ("proxy_length", "<u4"),
+        ("proxy_width", "<u2"),
+        ("proxy_height", "<u2"),
+    ]
+)
+
+
+def has_flag(records: np.ndarray, flag: Flag) -> np.ndarray:
+    """Return a boolean mask of the records that have the flag."""
+    return (records["flags"] & np.uint8(flag)) != 0
