@@ -1,0 +1,1 @@
+"""Put originals and copies apart in another folder: plan, check, journal, then act."""
