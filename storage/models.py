@@ -14,6 +14,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    MetaData,
     SmallInteger,
     String,
     Text,
@@ -31,8 +32,21 @@ RowId = BigInteger().with_variant(Integer(), "sqlite")
 ExactText = Text().with_variant(Text(collation="C"), "postgresql")
 
 
+# Without names of their own, constraints could not be changed by a later migration.
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+# Shards and groups keep row ids in packed lists, so SQLite must never give an id a second time.
+NEVER_REUSED = {"sqlite_autoincrement": True}
+
+
 class Base(DeclarativeBase):
     """Base of every table."""
+
+    metadata = MetaData(naming_convention=NAMES)
 
 
 class Context(Base):
@@ -57,6 +71,7 @@ class FeatureBlock(Base):
     """The features of the images of one shard, packed: one row to load instead of hundreds."""
 
     __tablename__ = "feature_blocks"
+    __table_args__ = NEVER_REUSED
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     extractor_version: Mapped[int] = mapped_column(Integer)
@@ -72,6 +87,7 @@ class Content(Base):
     """Distinct bytes, known by their SHA-256; features belong to bytes, so a copy costs nothing."""
 
     __tablename__ = "contents"
+    __table_args__ = NEVER_REUSED
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     sha256: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
@@ -106,6 +122,14 @@ class Image(Base):
             postgresql_where=text("removed_revision IS NULL"),
         ),
         Index("ix_images_revision", "context_id", "added_revision"),
+        Index(
+            "ix_images_removed",
+            "context_id",
+            "removed_revision",
+            sqlite_where=text("removed_revision IS NOT NULL"),
+            postgresql_where=text("removed_revision IS NOT NULL"),
+        ),
+        NEVER_REUSED,
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
@@ -171,6 +195,7 @@ class Shard(Base):
         UniqueConstraint("job_id", "stage_position", "number"),
         Index("ix_shards_state", "state", "lease_until"),
         Index("ix_shards_next", "job_id", "state", "number"),
+        NEVER_REUSED,
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
@@ -179,6 +204,8 @@ class Shard(Base):
     number: Mapped[int] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(String(12), default="ready")
     attempt: Mapped[int] = mapped_column(SmallInteger, default=0)
+    # Attempts that ended with a lost worker or an exception; one given back by a stopping worker is none.
+    loss_count: Mapped[int] = mapped_column(SmallInteger, default=0)
     # Epoch seconds by the database's clock, the one clock that all workers share.
     lease_until: Mapped[float | None] = mapped_column(Double)
     sent_at: Mapped[float | None] = mapped_column(Double)
@@ -227,7 +254,7 @@ class Grouping(Base):
     """The duplicate groups of one job at one threshold."""
 
     __tablename__ = "groupings"
-    __table_args__ = (UniqueConstraint("job_id", "threshold_tenths"),)
+    __table_args__ = (UniqueConstraint("job_id", "threshold_tenths"), NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     job_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
@@ -264,7 +291,9 @@ class GroupImage(Base):
     grouping_id: Mapped[int] = mapped_column(ForeignKey("groupings.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     position: Mapped[int] = mapped_column(Integer, primary_key=True)
-    image_row: Mapped[int] = mapped_column(ForeignKey("images.id"))
+    # No foreign key: it would need an index as large as the table, or a scan for each image that goes.
+    # images.prune keeps every row that a job's revision still shows.
+    image_row: Mapped[int] = mapped_column(BigInteger)
     similarity_tenths: Mapped[int] = mapped_column(SmallInteger)
     relation: Mapped[str] = mapped_column(String(20))
     is_related: Mapped[bool] = mapped_column(default=False)
