@@ -240,8 +240,12 @@ class Match(Base):
     __tablename__ = "matches"
     __table_args__ = (Index("ix_matches_high", "high_content_id"),)
 
-    low_content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True)
-    high_content_id: Mapped[int] = mapped_column(ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True)
+    low_content_id: Mapped[int] = mapped_column(
+        ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True
+    )
+    high_content_id: Mapped[int] = mapped_column(
+        ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True
+    )
     engine_version: Mapped[int] = mapped_column(Integer)
     # 987 is a similarity of 98.7: rounded once, compared as an integer.
     similarity_tenths: Mapped[int] = mapped_column(SmallInteger)
