@@ -1,15 +1,56 @@
-"""Bytes to pixels, safely: any bytes give a Picture or a DecodingError, within limits."""
+"""Bytes to pixels, safely: any bytes at all give a Picture or a DecodingError, within limits."""
 
 from __future__ import annotations
 
+import functools
 import io
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import AvifImagePlugin, Image
+from PIL.JpegImagePlugin import JpegImageFile
 
-from lookalike.errors import CorruptImage, EmptyFile, ImageTooLarge, NotAnImage
+from lookalike import decoding_signatures as signatures
+from lookalike.decoding_facts import Facts, read_facts
+from lookalike.decoding_modes import to_rgb
+from lookalike.errors import (
+    CorruptImage,
+    DecodingError,
+    EmptyFile,
+    ImageTooLarge,
+    NotAnImage,
+    UnsupportedImage,
+)
+
+# Left out: EPS (runs a program), and stubs that name a format but cannot decode it.
+_REFUSED_FORMATS = frozenset({"EPS", "BUFR", "GRIB", "HDF5", "MPEG", "WMF", "JPEG"})
+# Formats with hardly any signature come last, or they would claim the files of others.
+_VAGUE_FORMATS = ("PCX", "DCX", "MSP", "XBM", "SPIDER", "IPTC", "PCD", "MCIDAS", "IMT", "PIXAR", "TGA")
+_ANIMATED_FORMATS = frozenset({"GIF", "PNG", "WEBP", "AVIF", "FLI", "HEIF"})
+_JPEG_SCALES = (8, 4, 2)
+# A JPEG that is read at a fraction of its size may be this much larger than the pixels it gives.
+_DRAFT_ALLOWANCE = 4
+# Pixels times scans that a progressive JPEG may cost, in units of max_pixels: real ones have about ten scans.
+_SCAN_ALLOWANCE = 20
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_UNSUPPORTED_WORDS = (
+    "unsupported",
+    "not supported",
+    "not available",
+    "unimplemented",
+    "not implemented",
+    "unknown",
+)
 
 
 @dataclass(frozen=True)
@@ -17,48 +58,147 @@ class Limits:
     """What decoding one image may take."""
 
     max_bytes: int = 256 * 1024 * 1024
-    max_pixels: int = 90_000_000
-    max_frames: int = 100_000
+    # As Pillow's own limit: a quarter of a gibibyte of RGB.
+    max_pixels: int = 89_478_485
+    max_frames: int = 10_000
 
 
 @dataclass(frozen=True)
 class Picture:
     """A decoded picture: upright RGB pixels and facts about the file they came from."""
 
-    image: Image.Image
-    width: int
+    image: Image.Image  # mode RGB, upright; smaller than width and height if shrinking was asked for
+    width: int  # full size in pixels, as seen
     height: int
     format: str
-    frame_count: int = 1
-    has_alpha: bool = False
-    orientation: int = 1
+    has_alpha: bool
+    is_animated: bool
+    facts: Facts
 
     @cached_property
     def pixels(self) -> np.ndarray:
-        """Return (h, w, 3) uint8 RGB; smaller than (height, width) if shrinking was asked for."""
+        """Return (h, w, 3) uint8 RGB, read-only."""
         return np.asarray(self.image)
 
 
 def decode(data: bytes, limits: Limits = Limits(), *, shrink_to: int | None = None) -> Picture:
-    """Decode the first frame of an image of any supported format; raise DecodingError for any other bytes.
+    """Decode the first frame of an image of any supported format; raise DecodingError for all other bytes.
 
-    With shrink_to, JPEGs are decoded at a fraction of their size whose shorter side is at least shrink_to.
+    With shrink_to, a JPEG is decoded at the least of 1/8, 1/4, 1/2 of its size that has so many pixels.
     """
     if not data:
         raise EmptyFile
     if len(data) > limits.max_bytes:
-        raise ImageTooLarge
+        raise ImageTooLarge(f"The file has {len(data):,} bytes; the limit is {limits.max_bytes:,}.")
+    _prepare()
     try:
-        image = Image.open(io.BytesIO(data))
-        size = image.size
-        if shrink_to is not None:
-            image.draft(None, (shrink_to, shrink_to))
-        image.load()
-    except Image.UnidentifiedImageError:
-        raise NotAnImage from None
+        return _decode(data, limits, shrink_to)
+    except DecodingError:
+        raise
+    except MemoryError as error:
+        raise ImageTooLarge("There is not enough memory to decode the image.") from error
     except Exception as error:
-        raise CorruptImage(str(error)) from error
-    orientation = image.getexif().get(0x0112, 1)
-    upright = ImageOps.exif_transpose(image).convert("RGB")
-    width, height = size if orientation < 5 else size[::-1]
-    return Picture(upright, width, height, image.format or "", orientation=orientation)
+        raise _explained(error, data) from error
+
+
+def _decode(data: bytes, limits: Limits, shrink_to: int | None) -> Picture:
+    image = _open(data)
+    size = image.size
+    is_animated = _is_animated(image, limits)
+    if isinstance(image, JpegImageFile):
+        _shrink(image, data, limits, shrink_to)
+    else:
+        _check_pixels(size, limits.max_pixels)
+    image.load()
+    file_format = image.format or ""
+    facts = read_facts(image, data)
+    rgb, has_alpha = to_rgb(image, file_format)
+    if file_format == "TIFF":
+        size = image.size
+    if (turn := _UPRIGHT.get(facts.orientation)) is not None:
+        rgb = rgb.transpose(turn)
+        size = size if facts.orientation < 5 else size[::-1]
+    return Picture(rgb, *size, file_format, has_alpha, is_animated, facts)
+
+
+def _open(data: bytes) -> Image.Image:
+    if data.startswith(b"\xff\xd8\xff"):
+        # Opened directly: a multi-picture JPEG (MPO) is then read as the photo it starts with.
+        return JpegImageFile(io.BytesIO(data))
+    if signatures.is_heif(data):
+        _register_heif()
+    return Image.open(io.BytesIO(data), formats=_formats())
+
+
+def _is_animated(image: Image.Image, limits: Limits) -> bool:
+    if image.format not in _ANIMATED_FORMATS or not getattr(image, "is_animated", False):
+        return False
+    # A GIF's frames are only known by walking through all of them, which nobody needs.
+    frame_count = 2 if image.format == "GIF" else getattr(image, "n_frames", 1)
+    if frame_count > limits.max_frames:
+        raise ImageTooLarge(f"The image has {frame_count:,} frames; the limit is {limits.max_frames:,}.")
+    return True
+
+
+def _shrink(image: JpegImageFile, data: bytes, limits: Limits, shrink_to: int | None) -> None:
+    """Set a JPEG to be decoded at the scale asked for, and check what that takes."""
+    full = image.size
+    scan_count = data.count(b"\xff\xda")
+    for scale in _JPEG_SCALES if shrink_to is not None else ():
+        if -(-full[0] // scale) * -(-full[1] // scale) >= (shrink_to or 0):
+            image.draft(None, (full[0] // scale, full[1] // scale))
+            break
+    _check_pixels(image.size, limits.max_pixels)
+    # Several scans are gathered in memory at full size before the first pixel is made.
+    is_gathered = bool(image.info.get("progressive"))
+    _check_pixels(full, limits.max_pixels * (1 if is_gathered else _DRAFT_ALLOWANCE))
+    if is_gathered and full[0] * full[1] * scan_count > limits.max_pixels * _SCAN_ALLOWANCE:
+        raise ImageTooLarge(f"The JPEG is stored in {scan_count:,} passes of {full[0]} × {full[1]} pixels.")
+
+
+def _check_pixels(size: tuple[int, int], limit: int) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise CorruptImage(f"The image says that it is {width} × {height} pixels large.")
+    if width * height > limit:
+        raise ImageTooLarge(
+            f"The image is {width:,} × {height:,} pixels large; the limit is {limit:,} pixels."
+        )
+
+
+def _explained(error: Exception, data: bytes) -> DecodingError:
+    """Return the DecodingError that says to a user what a decoder's exception means."""
+    text = " ".join(str(error).split())[:200]
+    signature = signatures.recognised(data)
+    if isinstance(error, Image.DecompressionBombError):
+        return ImageTooLarge(text)
+    if signature is not None and not signature.is_readable:
+        return UnsupportedImage(f"{signature.name} is not supported: convert it to PNG, JPEG or WebP.")
+    if isinstance(error, Image.UnidentifiedImageError):
+        if signature is None:
+            return NotAnImage()
+        return CorruptImage(f"The file begins like {signature.name}, but its header is damaged.")
+    if isinstance(error, NotImplementedError) or any(word in text.lower() for word in _UNSUPPORTED_WORDS):
+        return UnsupportedImage(f"This variant of the format is not supported: {text}.")
+    return CorruptImage(f"The image is damaged or cut short: {text or type(error).__name__}.")
+
+
+def _prepare() -> None:
+    # Pillow warns about odd files; ours to judge, and no one's screen to fill. Kept short of other modules.
+    warnings.filterwarnings("ignore", module=r"(PIL|pi_heif)\.")
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    # One image, one thread: the workers already fill the cores.
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    known = [name for name in Image.ID if name not in _REFUSED_FORMATS]
+    return (*(name for name in known if name not in _VAGUE_FORMATS), *_VAGUE_FORMATS, "HEIF")
+
+
+@functools.cache
+def _register_heif() -> None:
+    import pi_heif  # loads libheif, which most collections never need
+
+    pi_heif.register_heif_opener(thumbnails=False, decode_threads=1)

@@ -26,7 +26,7 @@ class Extracted:
 
 def extract(data: bytes, limits: Limits = Limits()) -> Extracted:
     """Return features and proxy of an image; raise DecodingError if it cannot be decoded."""
-    picture = decode(data, limits, shrink_to=400)
+    picture = decode(data, limits, shrink_to=120_000)
     proxy = _proxy(picture)
     record = np.zeros((), FEATURES)
     record["whole"] = [_hash(picture.image.transpose(t) if t is not None else picture.image) for t in _ORDER]
