@@ -35,6 +35,8 @@ FEATURES = np.dtype(
         ("height", "<u4"),
         # Standard deviation of gray levels, 0 to 127.5.
         ("contrast", "<f4"),
+        # Mean colour (red, green, blue): the only thing that flat images can be told apart by.
+        ("colour", "u1", (3,)),
         # 0 for blurred, about 1 for a crisp picture; at the proxy's scale.
         ("sharpness", "<f4"),
         # 1 to 100 as libjpeg counts it; 0 where the file is not a JPEG.
