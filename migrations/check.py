@@ -9,7 +9,7 @@ from storage.db import Database
 
 
 def migrations_agree(url: str) -> list[str]:
-    """Migrate the (empty) database at url and return what differs from the models: nothing, if all is well."""
+    """Migrate the empty database at url and return what then differs from the models."""
     database = Database(url)
     try:
         database.migrate()

@@ -22,13 +22,8 @@ def draft(message: str) -> Path:
         database = Database(f"sqlite:///{folder}/draft.db")
         database.migrate()
         with database._migrating() as connection:
-            written = command.revision(
-                schema.config(connection),
-                message,
-                autogenerate=True,
-                rev_id=number,
-                version_path=str(versions),
-            )
+            config = schema.config(connection)
+            written = command.revision(config, message, autogenerate=True, rev_id=number)
         database.dispose()
     path = versions / f"{number}_{re.sub(r'[^a-z0-9]+', '_', message.lower()).strip('_')}.py"
     if written is None or isinstance(written, list):

@@ -55,9 +55,10 @@ class Blobs:
             yield Received(digest.digest(), count, file)
 
     def keep(self, received: Received) -> None:
-        """Store what has been received, unless it is there. Call it while holding the content (contents.ensure):
+        """Store what has been received, unless it is there.
 
-        else a removal of the same bytes by somebody else could come between the look and the commit.
+        Call it while the transaction holds the content (contents.ensure): else somebody who removes the
+        same bytes could come between the look and the commit.
         """
         key = content_key(received.sha256)
         if not self._exists(key):
@@ -65,7 +66,7 @@ class Blobs:
             self._write(key, received.file)
 
     def put_content(self, data: bytes | BinaryIO | Iterable[bytes]) -> tuple[bytes, int]:
-        """Store bytes at once and return (sha256, byte_count); for uploads use uploads.store, which is race-safe."""
+        """Store bytes at once and return (sha256, byte_count). Uploads go through uploads.store instead."""
         with self.receiving(data) as received:
             self.keep(received)
             return received.sha256, received.byte_count

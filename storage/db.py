@@ -92,7 +92,7 @@ class Database:
 
     @contextmanager
     def _migrating(self) -> Iterator[Connection]:
-        engine = self._writing
+        engine: Engine = self._writing
         if self.is_sqlite:
             engine = _sqlite_engine(self.url, migrates=True, poolclass=NullPool)
             engine = engine.execution_options(writes=True)

@@ -12,7 +12,7 @@ ORIENTATION_TAG = 0x0112
 
 
 def photo(seed: int, size: tuple[int, int] = (640, 480)) -> Image.Image:
-    """Draw a scene of (width, height): gradients, shapes at every scale, texture. Seeds are unlike each other."""
+    """Draw a scene of (width, height) with shapes at every scale; other seeds are other scenes."""
     rng = np.random.default_rng(seed)
     picture = Image.fromarray(_gradient(rng, size))
     _shapes(rng, picture, count=60)

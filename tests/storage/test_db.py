@@ -69,10 +69,14 @@ def test_processes_that_migrate_at_the_same_time_wait_for_each_other(
 
 
 def test_an_error_undoes_the_whole_transaction(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError), database.transaction() as session:
-        add_context(session)
-        session.flush()
-        raise ZeroDivisionError
+    def fail() -> None:
+        with database.transaction() as session:
+            add_context(session)
+            session.flush()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert count_contexts(database) == 0
 
 
@@ -86,9 +90,10 @@ def test_a_reader_sees_one_snapshot_while_others_write(database: Database) -> No
 
 
 def test_a_reading_session_cannot_write(database: Database) -> None:
-    with pytest.raises(DBAPIError), database.reading() as session:
+    with database.reading() as session:
         add_context(session)
-        session.flush()
+        with pytest.raises(DBAPIError):
+            session.flush()
     assert count_contexts(database) == 0
 
 
