@@ -80,8 +80,8 @@ COPIES: dict[str, Callable[[Image.Image, Path], None]] = {
 def make(photos: Path, directory: Path) -> None:
     """Fill directory with the sample photos and the copies of them."""
     directory.mkdir(parents=True, exist_ok=True)
-    for photo in photos.glob("*.jpg"):
-        shutil.copy(photo, directory)
+    for path in photos.glob("*.jpg"):
+        shutil.copy(path, directory)
     (directory / "retina").mkdir(exist_ok=True)
     shutil.copy(photos / "retina.jpg", directory / "retina" / "IMG_0815.jpg")
     for name, change in COPIES.items():

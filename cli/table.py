@@ -1,0 +1,91 @@
+"""The groups as a table on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cli.report import Group, GroupImage, Report, error_summary, readable_bytes
+
+# A wall of text helps nobody; the JSON file has them all.
+SHOWN_GROUPS = 100
+
+REASONS = {
+    "larger": "larger",
+    "lossless": "lossless",
+    "less_processed": "less processed",
+    "has_metadata": "has metadata",
+    "older": "older",
+    "first_id": "first by name",
+}
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the groups, what could be freed, and a word about errors."""
+    for number, group in enumerate(report.groups[:SHOWN_GROUPS], start=1):
+        console.print(_group_table(number, group))
+        for line in _related_lines(group):
+            console.print(Text(line, style="dim"))
+        console.print()
+    hidden = len(report.groups) - SHOWN_GROUPS
+    if hidden > 0:
+        console.print(f"… and {hidden:,} more groups: --json FILE writes all of them.\n")
+    console.print(summary(report), style="bold")
+    if report.errors:
+        console.print(f"{error_summary(report.errors)} --json FILE says which and why.", style="yellow")
+
+
+def summary(report: Report) -> str:
+    """Return the result in one line."""
+    images = "1 image" if report.image_count == 1 else f"{report.image_count:,} images"
+    if not report.groups:
+        return f"{images}, no duplicates at a similarity of {report.threshold:g} or more."
+    copies = sum(len(group.images) - 1 for group in report.groups)
+    freed = readable_bytes(sum(group.reclaimable_bytes for group in report.groups))
+    groups = "1 group" if len(report.groups) == 1 else f"{len(report.groups):,} groups"
+    told = "1 copy" if copies == 1 else f"{copies:,} copies"
+    return f"{images}: {groups} with {told}; without the copies {freed} would be free."
+
+
+def _group_table(number: int, group: Group) -> Table:
+    title = Text(f"Group {number}", style="bold", end="")
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, show_header=False)
+    table.add_column(justify="right")
+    table.add_column()
+    table.add_column(overflow="fold")
+    table.add_column(justify="right")
+    table.add_column(justify="right")
+    for row in _rows(group.images, group.original_reasons):
+        table.add_row(*row)
+    return table
+
+
+def _rows(images: Sequence[GroupImage], reasons: Sequence[str]) -> Iterator[tuple[Text, ...]]:
+    for position, image in enumerate(images):
+        is_original = position == 0
+        yield (
+            Text("" if is_original else f"{image.similarity:.1f}"),
+            Text("original" if is_original else image.relation.replace("_", " ")),
+            Text(_printable(image.image_id), style="green" if is_original else ""),
+            Text(f"{image.width}×{image.height} {image.format}"),
+            Text(_size(image, reasons if is_original else ())),
+        )
+
+
+def _size(image: GroupImage, reasons: Sequence[str]) -> str:
+    size = readable_bytes(image.byte_count)
+    told = ", ".join(REASONS.get(reason, reason.replace("_", " ")) for reason in reasons)
+    return f"{size}  ({told})" if told else size
+
+
+def _related_lines(group: Group) -> Iterator[str]:
+    for image in group.related:
+        yield f"  related, in another group or none: {_printable(image.image_id)} ({image.similarity:.1f})"
+
+
+def _printable(image_id: str) -> str:
+    """Escape what a terminal would act on: a file's name must not paint the screen."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in image_id)
