@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import functools
 import io
 import warnings
@@ -9,9 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from PIL import AvifImagePlugin, Image
+from PIL import AvifImagePlugin, Image, UnidentifiedImageError, _imaging
 from PIL.JpegImagePlugin import JpegImageFile
 
+from lookalike import decoding_png as png
 from lookalike import decoding_signatures as signatures
 from lookalike.decoding_facts import Facts, read_facts
 from lookalike.decoding_modes import to_rgb
@@ -92,6 +95,8 @@ def decode(data: bytes, limits: Limits = Limits(), *, shrink_to: int | None = No
         raise ImageTooLarge(f"The file has {len(data):,} bytes; the limit is {limits.max_bytes:,}.")
     _prepare()
     try:
+        if png.is_png(data):
+            return _decode_png(data, limits)
         return _decode(data, limits, shrink_to)
     except DecodingError:
         raise
@@ -121,12 +126,25 @@ def _decode(data: bytes, limits: Limits, shrink_to: int | None) -> Picture:
     return Picture(rgb, *size, file_format, has_alpha, is_animated, facts)
 
 
+def _decode_png(data: bytes, limits: Limits) -> Picture:
+    png.check(data)
+    try:
+        return _decode(data, limits, None)
+    except (SyntaxError, ValueError, OSError):
+        # Pillow stops at a broken text, colour profile or animation; the picture itself may be whole.
+        bare = png.without_extras(data)
+        if bare == data:
+            raise
+        return _decode(bare, limits, None)
+
+
 def _open(data: bytes) -> Image.Image:
     if data.startswith(b"\xff\xd8\xff"):
         # Opened directly: a multi-picture JPEG (MPO) is then read as the photo it starts with.
         return JpegImageFile(io.BytesIO(data))
     if signatures.is_heif(data):
         _register_heif()
+        return Image.open(io.BytesIO(data), formats=("HEIF", "AVIF"))
     return Image.open(io.BytesIO(data), formats=_formats())
 
 
@@ -168,19 +186,41 @@ def _check_pixels(size: tuple[int, int], limit: int) -> None:
 
 def _explained(error: Exception, data: bytes) -> DecodingError:
     """Return the DecodingError that says to a user what a decoder's exception means."""
-    text = " ".join(str(error).split())[:200]
     signature = signatures.recognised(data)
     if isinstance(error, Image.DecompressionBombError):
-        return ImageTooLarge(text)
+        return ImageTooLarge(f"Decoding would take too much memory: {error}")
     if signature is not None and not signature.is_readable:
         return UnsupportedImage(f"{signature.name} is not supported: convert it to PNG, JPEG or WebP.")
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         if signature is None:
             return NotAnImage()
-        return CorruptImage(f"The file begins like {signature.name}, but its header is damaged.")
+        error = _reason(signature.name, data) or error
+    text = _text(error)
     if isinstance(error, NotImplementedError) or any(word in text.lower() for word in _UNSUPPORTED_WORDS):
         return UnsupportedImage(f"This variant of the format is not supported: {text}.")
-    return CorruptImage(f"The image is damaged or cut short: {text or type(error).__name__}.")
+    if signature is None and isinstance(error, UnidentifiedImageError | OSError) and "cannot load" in text:
+        return NotAnImage()
+    return CorruptImage(f"The image is damaged or cut short: {text}.")
+
+
+def _text(error: Exception) -> str:
+    """Return a decoder's message, or words for what is only its own confusion."""
+    if isinstance(error, UnidentifiedImageError):
+        return "its header is damaged"
+    if not isinstance(error, OSError | SyntaxError | ValueError | RuntimeError):
+        return "its structure makes no sense"
+    return " ".join(str(error).split())[:200].rstrip(".") or "its structure makes no sense"
+
+
+def _reason(file_format: str, data: bytes) -> Exception | None:
+    """Return what the decoder of a format has against the bytes, which Image.open keeps to itself."""
+    if file_format not in Image.OPEN:
+        return None
+    try:
+        Image.OPEN[file_format][0](io.BytesIO(data), "")
+    except Exception as error:  # any decoder's error: it is the answer
+        return error
+    return None
 
 
 def _prepare() -> None:
@@ -189,12 +229,23 @@ def _prepare() -> None:
 
 
 @functools.cache
+def _silence_libtiff() -> None:
+    """Stop libtiff from printing to stderr, where its complaints about single files help nobody."""
+    with contextlib.suppress(OSError, AttributeError):
+        # The library that Pillow has loaded, found through Pillow's own module.
+        libtiff = ctypes.CDLL(_imaging.__file__)
+        libtiff.TIFFSetErrorHandler(None)
+        libtiff.TIFFSetWarningHandler(None)
+
+
+@functools.cache
 def _formats() -> tuple[str, ...]:
     Image.init()
+    _silence_libtiff()
     # One image, one thread: the workers already fill the cores.
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     known = [name for name in Image.ID if name not in _REFUSED_FORMATS]
-    return (*(name for name in known if name not in _VAGUE_FORMATS), *_VAGUE_FORMATS, "HEIF")
+    return (*(name for name in known if name not in _VAGUE_FORMATS), *_VAGUE_FORMATS)
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""What bytes claim to be, by their first few: to say why they cannot be read, and to open HEIC only when needed."""
+"""What bytes claim to be, by their first few: to say why they cannot be read, and when to load libheif."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Signature:
-    """A format known by the bytes `magic` at `offset`; `is_readable` if there is a decoder for it here."""
+    """A format known by the bytes `magic` at `offset`; `name` is Pillow's where there is a decoder for it."""
 
     name: str
     magic: bytes
@@ -40,9 +40,10 @@ _SVG = _unreadable("SVG", b"<svg")
 _SIGNATURES = (
     Signature("JPEG", b"\xff\xd8\xff"),
     Signature("PNG", b"\x89PNG\r\n\x1a\n"),
+    Signature("PNG", b"IHDR", 12),  # with a damaged signature
     Signature("GIF", b"GIF87a"),
     Signature("GIF", b"GIF89a"),
-    Signature("WebP", b"WEBP", 8),
+    Signature("WEBP", b"WEBP", 8),
     Signature("TIFF", b"II*\0"),
     Signature("TIFF", b"MM\0*"),
     Signature("TIFF", b"II+\0"),
@@ -53,8 +54,8 @@ _SIGNATURES = (
         Signature("HEIF", b"ftyp" + brand, 4)
         for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"mif2", b"msf1")
     ),
-    Signature("JPEG 2000", b"\0\0\0\x0cjP  \r\n\x87\n"),
-    Signature("JPEG 2000", b"\xff\x4f\xff\x51"),
+    Signature("JPEG2000", b"\0\0\0\x0cjP  \r\n\x87\n"),
+    Signature("JPEG2000", b"\xff\x4f\xff\x51"),
     Signature("BMP", b"BM"),
     Signature("ICO", b"\0\0\1\0"),
     Signature("CUR", b"\0\0\2\0"),
@@ -66,9 +67,9 @@ _SIGNATURES = (
     Signature("BLP", b"BLP2"),
     Signature("FITS", b"SIMPLE  ="),
     Signature("SGI", b"\x01\xda"),
-    Signature("Sun raster", b"\x59\xa6\x6a\x95"),
+    Signature("SUN", b"\x59\xa6\x6a\x95"),
     Signature("XPM", b"/* XPM */"),
-    *(Signature("Netpbm", b"P" + kind) for kind in (b"1", b"2", b"3", b"4", b"5", b"6", b"F", b"f")),
+    *(Signature("PPM", b"P" + kind) for kind in (b"1", b"2", b"3", b"4", b"5", b"6", b"F", b"f")),
     Signature("FLI", b"\x11\xaf", 4),
     Signature("FLI", b"\x12\xaf", 4),
     _unreadable("JPEG XL", b"\xff\x0a"),

@@ -58,4 +58,5 @@ FEATURES = np.dtype(
 
 def has_flag(records: np.ndarray, flag: Flag) -> np.ndarray:
     """Return a boolean mask of the records that have the flag."""
-    return (records["flags"] & np.uint8(flag)) != 0
+    mask: np.ndarray = (records["flags"] & np.uint8(flag)) != 0
+    return mask
