@@ -18,7 +18,6 @@ GRACE_SECONDS = 3
 def run(parts: Parts, host: str, port: int, announce: Callable[[str], None] = lambda url: None) -> None:
     """Serve until SIGINT or SIGTERM; announce gets the address once it is ours."""
     import uvicorn
-
     from api.app import create_app
 
     app = create_app(parts.settings, parts.database, parts.blobs, parts.dispatcher)
@@ -44,7 +43,9 @@ def listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         reason = error.strerror or str(error)
-        raise Unavailable(f"Cannot listen on {host}:{port}: {reason}. Choose another --host or --port.") from None
+        raise Unavailable(
+            f"Cannot listen on {host}:{port}: {reason}. Choose another --host or --port."
+        ) from None
     return listener
 
 

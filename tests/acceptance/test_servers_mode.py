@@ -1,4 +1,4 @@
-"""docker-compose.yml without Docker: each service's command and environment, on a real broker and PostgreSQL."""
+"""docker-compose.yml without Docker: the services' commands and settings on a real broker and PostgreSQL."""
 
 from __future__ import annotations
 
