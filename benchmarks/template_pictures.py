@@ -1,0 +1,79 @@
+"""Drawn documents, receipts and memes: pictures that are alike because they come from templates, to learn hubs from."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+SYLLABLES = "ba co de fi gu ha jo ki lu me no pa qui ro su ta ve wi xy zo est ing ter ment ion al".split()
+
+
+def drawn(count: int, seed: int) -> Iterator[Image.Image]:
+    """Yield count pictures of each kind, the same for the same seed."""
+    rng = random.Random(seed)
+    for _ in range(count):
+        yield document(rng)
+        yield receipt(rng)
+        yield meme(rng)
+
+
+def document(rng: random.Random) -> Image.Image:
+    """Draw a page with a heading and paragraphs."""
+    width, height = 800, 1100
+    page = Image.new("L", (width, height), 255)
+    draw = ImageDraw.Draw(page)
+    draw.text((80, 60), _words(rng, 4).title(), font=_font(rng.randint(28, 44)), fill=0)
+    font = _font(rng.randint(14, 22))
+    y = 150
+    while y < height - 90:
+        draw.text((80, y), _words(rng, rng.randint(7, 11)), font=font, fill=rng.randint(0, 60))
+        y += round(font.size * (1.4 if rng.random() < 0.85 else 3))
+    return page
+
+
+def receipt(rng: random.Random) -> Image.Image:
+    """Draw a till receipt: shop, items with prices, a total and a bar code."""
+    items = rng.randint(6, 18)
+    width, height = 420, 330 + 30 * items
+    paper = Image.new("L", (width, height), rng.randint(225, 255))
+    draw = ImageDraw.Draw(paper)
+    font = _font(20)
+    draw.text((width // 2, 50), _words(rng, 2).upper(), font=_font(34), fill=20, anchor="mm")
+    for k in range(items):
+        y = 110 + 30 * k
+        draw.text((25, y), _words(rng, 2), font=font, fill=30)
+        draw.text((width - 25, y), f"{rng.randint(1, 60)}.{rng.randint(0, 99):02}", font=font, fill=30, anchor="ra")
+    y = 120 + 30 * items
+    draw.line((25, y, width - 25, y), fill=30, width=2)
+    draw.text((25, y + 15), "TOTAL", font=_font(28), fill=10)
+    draw.text((width - 25, y + 15), f"{rng.randint(9, 400)}.{rng.randint(0, 99):02}", font=_font(28), fill=10, anchor="ra")
+    x = 60
+    while x < width - 60:
+        bar = rng.randint(1, 5)
+        draw.rectangle((x, y + 80, x + bar, y + 150), fill=10)
+        x += bar + rng.randint(2, 6)
+    return paper
+
+
+def meme(rng: random.Random) -> Image.Image:
+    """Draw two captions over a soft background."""
+    noise = np.random.default_rng(rng.randrange(2**32)).integers(0, 256, (6, 8), np.uint8)
+    picture = Image.fromarray(noise).resize((640, 480), Image.Resampling.BICUBIC)
+    draw = ImageDraw.Draw(picture)
+    for y in (45, 430):
+        caption = _words(rng, rng.randint(2, 4)).upper()
+        draw.text((320, y), caption, font=_font(52), fill=255, anchor="mm", stroke_width=3, stroke_fill=0)
+    return picture
+
+
+def _words(rng: random.Random, count: int) -> str:
+    return " ".join("".join(rng.choices(SYLLABLES, k=rng.randint(1, 3))) for _ in range(count))
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(size)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    return font

@@ -1,0 +1,38 @@
+"""Numba's compiler with the options every kernel here has, and the two instructions it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from numba import njit, types
+from numba.extending import intrinsic
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(function: Function) -> Function:
+    """Compile on first call. The GIL is released, so that a worker's heartbeat goes on meanwhile."""
+    return cast(Function, njit(nogil=True, cache=True)(function))
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def popcount(_context: Any, _word: Any) -> Any:
+    """Count the set bits of a uint64."""
+
+    def generate(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load(_context: Any, array: Any, _index: Any) -> Any:
+    """Read array[index] of a contiguous array, index >= 0: without the test for negative ones LLVM vectorises."""
+    signature = array.dtype(array, types.intp)
+
+    def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = target.make_array(signature.args[0])(target, builder, arguments[0]).data
+        return builder.load(builder.gep(data, [arguments[1]]))
+
+    return signature, generate

@@ -1,0 +1,200 @@
+"""From a gray picture to its local features: find corners, leave out hubs, keep the best of each part, describe them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.local.compiled import compiled
+from lookalike.local.descriptors import PATCH_RADIUS, blurred, describe, no_level
+from lookalike.local.record import (
+    ANGLES,
+    KEYPOINT_COUNT,
+    LOCAL,
+    WORD_COUNT,
+    packed_places,
+)
+from lookalike.local.vocabulary import (
+    CELLS_TRIED,
+    HUB_RADIUS,
+    Vocabulary,
+    is_hub,
+    nearest_cells,
+    nearest_words,
+    shipped,
+)
+
+FRAME_SIDE = 320
+LEVEL_COUNT = 5
+LEVEL_SCALE = 1.4
+CORNER_COUNT = 400
+"""Corners found, of which the best KEYPOINT_COUNT that are not hubs are kept."""
+CORNER_CONTRAST = 8
+"""Gray levels by which a corner differs from the ring around it."""
+BORDER = PATCH_RADIUS + 1
+GRID_SIDE = 4
+
+Gray = NDArray[np.uint8]
+Corners = NDArray[np.float32]
+"""(n, 5): x, y in the frame, degrees, response, level."""
+
+_own = threading.local()
+
+
+def extract_local(gray: Gray, vocabulary: Vocabulary | None = None) -> np.void:
+    """Return the LOCAL record of a gray picture (h, w) uint8; its count is 0 if there is nothing to hold on to."""
+    vocabulary = vocabulary or shipped()
+    frame = framed(gray)
+    corners = found_corners(frame)
+    record = np.zeros((), LOCAL)
+    record["height"], record["width"] = frame.shape
+    if len(corners):
+        chosen, descriptors, words = _chosen(frame, corners, vocabulary)
+        count = record["count"] = len(chosen)
+        kept = corners[chosen]
+        record["places"][:count] = packed_places(kept[:, 0], kept[:, 1], kept[:, 2], kept[:, 4].astype(np.uint32))
+        record["descriptors"][:count] = descriptors.view(np.uint8)
+        record["words"][:count] = words
+    return record[()]  # type: ignore[no-any-return]
+
+
+def framed(gray: Gray) -> Gray:
+    """Return the picture with its longer side at FRAME_SIDE; one that is a little smaller stays as it is."""
+    height, width = gray.shape
+    scale = FRAME_SIDE / max(height, width)
+    if 1 <= scale <= 1.25:
+        return gray
+    size = max(8, round(width * scale)), max(8, round(height * scale))
+    return cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)  # type: ignore[no-any-return]
+
+
+def found_corners(frame: Gray) -> Corners:
+    """Return ORB's corners, at most CORNER_COUNT, in an order that depends on the picture only."""
+    if min(frame.shape) <= 2 * BORDER:
+        return np.zeros((0, 5), np.float32)
+    points: Sequence[cv2.KeyPoint] = _detector().detect(frame, None)
+    corners = np.array([(*p.pt, p.angle, p.response, p.octave) for p in points], np.float32).reshape(-1, 5)
+    # Strongest first, ties by place.
+    return corners[np.lexsort((corners[:, 0], corners[:, 1], corners[:, 4], -corners[:, 3]))]
+
+
+def _detector() -> cv2.ORB:
+    """Return this thread's detector: OpenCV's objects are not made for sharing."""
+    if not hasattr(_own, "detector"):
+        _own.detector = cv2.ORB.create(
+            nfeatures=CORNER_COUNT,
+            scaleFactor=LEVEL_SCALE,
+            nlevels=LEVEL_COUNT,
+            edgeThreshold=BORDER,
+            fastThreshold=CORNER_CONTRAST,
+        )
+    return _own.detector  # type: ignore[no-any-return]
+
+
+def blurred_pyramid(frame: Gray, levels: NDArray[np.integer]) -> list[Gray]:
+    """Return the LEVEL_COUNT levels of the frame, blurred; those that no corner is on are left out (1 x 1)."""
+    height, width = frame.shape
+    used = np.bincount(levels, minlength=LEVEL_COUNT) > 0
+    pyramid = []
+    level = frame
+    for k in range(LEVEL_COUNT):
+        if k and used[k:].any():
+            size = round(width / LEVEL_SCALE**k), round(height / LEVEL_SCALE**k)
+            level = cv2.resize(level, size, interpolation=cv2.INTER_LINEAR_EXACT)
+        pyramid.append(blurred(level) if used[k] else no_level())
+    return pyramid
+
+
+def spots(corners: Corners) -> NDArray[np.int32]:
+    """Return where corners lie on their levels: (n, 4) x, y, angle in steps, level."""
+    level = corners[:, 4].astype(np.int32)
+    scale = (LEVEL_SCALE**level)[:, None]
+    places = np.rint(corners[:, :2] / scale).astype(np.int32)
+    angle = np.rint(corners[:, 2] * (ANGLES / 360)).astype(np.int32) % ANGLES
+    return np.column_stack([places, angle, level]).astype(np.int32)
+
+
+def _chosen(
+    frame: Gray, corners: Corners, vocabulary: Vocabulary
+) -> tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.uint16]]:
+    """Return indices of the corners kept, their descriptors (n, 4) and words (n, WORD_COUNT)."""
+    height, width = frame.shape
+    column = np.clip(corners[:, 0] * GRID_SIDE // width, 0, GRID_SIDE - 1)
+    row = np.clip(corners[:, 1] * GRID_SIDE // height, 0, GRID_SIDE - 1)
+    part = (row * GRID_SIDE + column).astype(np.int32)
+    where = spots(corners)
+    pyramid = blurred_pyramid(frame, where[:, 3])
+    hubs, words = vocabulary.hub_cells, vocabulary.word_cells
+    chosen, descriptors, numbers = _choose(
+        pyramid[0],
+        pyramid[1],
+        pyramid[2],
+        pyramid[3],
+        pyramid[4],
+        where,
+        part,
+        vocabulary.steps,
+        vocabulary.centre_words,
+        hubs.starts,
+        hubs.entries,
+        words.starts,
+        words.ids,
+        words.entries,
+    )
+    order = np.argsort(chosen, kind="stable")
+    return chosen[order], np.ascontiguousarray(descriptors[order]), numbers[order]
+
+
+@compiled
+def _choose(
+    level_0: Gray,
+    level_1: Gray,
+    level_2: Gray,
+    level_3: Gray,
+    level_4: Gray,
+    where: NDArray[np.int32],
+    part: NDArray[np.int32],
+    steps: NDArray[np.int8],
+    centres: NDArray[np.uint64],
+    hub_starts: NDArray[np.int32],
+    hub_entries: NDArray[np.uint64],
+    word_starts: NDArray[np.int32],
+    word_ids: NDArray[np.int32],
+    word_entries: NDArray[np.uint64],
+) -> tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.uint16]]:
+    """Take the strongest corner of each part that is no hub, then the next of each, until there are enough.
+
+    In the last round, when not all of them fit, the strongest are taken. Corners come strongest first, and only those
+    that are looked at are described.
+    """
+    pyramid = (level_0, level_1, level_2, level_3, level_4)
+    all_cells = np.arange(len(centres)).astype(np.int32)
+    cells = np.empty(CELLS_TRIED, np.int32)
+    chosen = np.empty(KEYPOINT_COUNT, np.int32)
+    descriptors = np.empty((KEYPOINT_COUNT, 4), np.uint64)
+    words = np.empty((KEYPOINT_COUNT, WORD_COUNT), np.uint16)
+    descriptor = np.empty(4, np.uint64)
+    taken = np.zeros(len(where), np.bool_)
+    count = 0
+    going_on = True
+    while going_on and count < KEYPOINT_COUNT:
+        going_on = False
+        served = np.zeros(GRID_SIDE * GRID_SIDE, np.bool_)
+        for k in range(len(where)):
+            if taken[k] or served[part[k]] or count == KEYPOINT_COUNT:
+                continue
+            taken[k] = True
+            describe(pyramid[where[k, 3]], where[k, 0], where[k, 1], steps[where[k, 2]], descriptor)
+            nearest_cells(descriptor, centres, all_cells, cells)
+            if is_hub(descriptor, cells, hub_starts, hub_entries, HUB_RADIUS):
+                continue
+            nearest_words(descriptor, cells, word_starts, word_ids, word_entries, words[count])
+            served[part[k]] = going_on = True
+            chosen[count] = k
+            descriptors[count] = descriptor
+            count += 1
+    return chosen[:count], descriptors[:count], words[:count]

@@ -1,0 +1,132 @@
+"""Key points of many images listed by visual word, and the scan for those that look alike."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.local.compiled import compiled, load, popcount
+from lookalike.local.record import KEYPOINT_COUNT, WORD_COUNT, Records
+from lookalike.local.vocabulary import as_words
+
+SCAN_BLOCK = 256
+"""Entries of a list whose distances are taken at a time: whole vectors, no branches."""
+
+
+class Probes(NamedTuple):
+    """Key points of some images, one after another, to be looked up. `images` are rows of the records."""
+
+    images: NDArray[np.int32]
+    descriptors: NDArray[np.uint64]
+    places: NDArray[np.uint32]
+    words: NDArray[np.uint16]
+
+
+class Lists(NamedTuple):
+    """The same key points sorted by their first word: those of word w are starts[w]:starts[w + 1].
+
+    `planes` (4, n) hold the descriptors by quarter, so that the same quarter of many is read at once.
+    """
+
+    starts: NDArray[np.int64]
+    images: NDArray[np.int32]
+    planes: NDArray[np.uint64]
+    places: NDArray[np.uint32]
+
+
+class Hits(NamedTuple):
+    """Probe `probe` and list entry `entry` look alike and share a word; by word, then probe, then entry."""
+
+    probe: NDArray[np.int32]
+    entry: NDArray[np.int64]
+
+
+def probes_of(records: Records) -> Probes:
+    """Return the key points of records (N,) LOCAL in their order."""
+    used = np.arange(KEYPOINT_COUNT) < records["count"][:, None]
+    return Probes(
+        np.nonzero(used)[0].astype(np.int32),
+        as_words(records["descriptors"][used]),
+        records["places"][used],
+        records["words"][used],
+    )
+
+
+def lists_of(probes: Probes, vocabulary_size: int) -> Lists:
+    """Return the key points listed by word; within a word in their order."""
+    first = probes.words[:, 0]
+    order = np.argsort(first, kind="stable")
+    starts = np.searchsorted(first[order], np.arange(vocabulary_size + 1)).astype(np.int64)
+    planes = np.ascontiguousarray(probes.descriptors[order].T)
+    return Lists(starts, probes.images[order], planes, probes.places[order])
+
+
+def found_hits(probes: Probes, lists: Lists, radius: int, buffer: Hits) -> int:
+    """Write all hits into buffer and return how many there are; if more than fit, those beyond are not written."""
+    word_starts, by_word = _by_word(probes.words, len(lists.starts) - 1)
+    return _scan(
+        word_starts, by_word, probes.descriptors, lists.starts, lists.planes, radius, buffer.probe, buffer.entry
+    )
+
+
+@compiled
+def _by_word(words: NDArray[np.uint16], vocabulary_size: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return which probes look under which word: those of word w are by_word[starts[w]:starts[w + 1]], in order."""
+    starts = np.zeros(vocabulary_size + 1, np.int64)
+    for word in words.ravel():
+        starts[word + 1] += 1
+    starts = np.cumsum(starts)
+    place = starts.copy()
+    by_word = np.empty(words.size, np.int32)
+    for probe in range(len(words)):
+        for m in range(WORD_COUNT):
+            word = words[probe, m]
+            by_word[place[word]] = probe
+            place[word] += 1
+    return starts, by_word
+
+
+@compiled
+def _scan(
+    word_starts: NDArray[np.int64],
+    by_word: NDArray[np.int32],
+    descriptors: NDArray[np.uint64],
+    list_starts: NDArray[np.int64],
+    planes: NDArray[np.uint64],
+    radius: int,
+    out_probe: NDArray[np.int32],
+    out_entry: NDArray[np.int64],
+) -> int:
+    distances = np.empty(SCAN_BLOCK, np.uint64)
+    limit = np.uint64(radius)
+    count = 0
+    for word in range(len(word_starts) - 1):
+        if list_starts[word] == list_starts[word + 1]:
+            continue
+        for k in range(word_starts[word], word_starts[word + 1]):
+            probe = by_word[k]
+            for first in range(list_starts[word], list_starts[word + 1], SCAN_BLOCK):
+                size = min(SCAN_BLOCK, list_starts[word + 1] - first)
+                _distances(planes, first, size, descriptors[probe], distances)
+                for near in range(size):
+                    if distances[near] <= limit:
+                        if count < len(out_probe):
+                            out_probe[count] = probe
+                            out_entry[count] = first + near
+                        count += 1
+    return count
+
+
+@compiled
+def _distances(
+    planes: NDArray[np.uint64], first: int, size: int, descriptor: NDArray[np.uint64], out: NDArray[np.uint64]
+) -> None:
+    a, b, c, d = planes[0], planes[1], planes[2], planes[3]
+    a0, b0, c0, d0 = descriptor[0], descriptor[1], descriptor[2], descriptor[3]
+    for k in range(size):
+        j = first + k
+        out[k] = (popcount(load(a, j) ^ a0) + popcount(load(b, j) ^ b0)) + (
+            popcount(load(c, j) ^ c0) + popcount(load(d, j) ^ d0)
+        )
