@@ -1,0 +1,229 @@
+"""The ring join: exact, and far from quadratic.
+
+The bits of a hash are cut into m bands of 16, laid out as a ring. Each band i gets a budget u_i, a whole number, and the
+budgets sum to radius + 1. Take two hashes at most `radius` bits apart and go round the ring from some band, adding
+up flips and budgets. As all flips are fewer than all budgets, there is a band from which the flips stay below the
+budgets at *every* step of the way (the cycle lemma; Qin and Xiao, "Pigeonring", VLDB 2018). That start band is
+
+- an index: its own flips are below u_i. So rows are sorted by the 16 bits of the band, and each bucket is compared
+  with the few buckets whose key differs in less than u_i bits (17 of 65,536 at radius 31 of 256 bits);
+- a filter: the flips of the next `reach` bands are also below their budgets. Those bands, 32 or 48 bits, lie beside
+  the sorted rows as one word. A processor compares 8 by 8 of them in a vector loop, which is nearly all of the work, and
+  lets through one random pair in some 100,000;
+- a name for the pair: it passes both tests in at least one band, perhaps in several. It is emitted by the lowest of
+  them only. So no pair comes twice, nothing global is remembered, and bands and ranges of rows are independent shards.
+
+What passes has its full distance taken, so the result is exact; nothing depends on the data but the speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from lookalike.index.bands import BAND_BITS, KEYS, Band, band_masks, budgets, make_band
+from lookalike.index.found import PER_STEP, Found
+from lookalike.index.pairs import Pairs
+from lookalike.index.vectors import GROUP, PADDING, any_near_1, popcount
+from lookalike.index.words import Hashes, Words, to_words
+
+BLOCK = 2048
+"""Candidates compared with one group of queries at a time; they stay in the L1 cache."""
+
+
+@dataclass(frozen=True)
+class SortedRows:
+    """Rows of a range sorted by their key in one band; bucket k is `[starts[k], starts[k + 1])`."""
+
+    rows: NDArray[np.int32]
+    filters: NDArray[np.unsignedinteger[Any]]
+    starts: NDArray[np.int64]
+
+
+def pairs_of_band(
+    hashes: Hashes,
+    queries: range,
+    candidates: range,
+    number: int,
+    order: NDArray[np.int64],
+    radius: int,
+) -> Iterator[Pairs]:
+    """Yield, in parts of bounded size, the pairs within radius whose lowest band is `number`.
+
+    One row is of `queries`, the other of `candidates`: two ranges of rows of hashes that are equal or do not overlap.
+    """
+    band = make_band(number, order, radius)
+    if len(band.masks) == 0:
+        return
+    asked = sort_rows(hashes, queries, band)
+    given = asked if queries == candidates else sort_rows(hashes, candidates, band)
+    words = to_words(hashes)
+    shares = budgets(len(order), radius)
+    found = Found()
+    position = np.zeros(4, np.int64)
+    while position[0] < KEYS:
+        count = _join_buckets(
+            asked.rows, asked.filters, asked.starts, given.rows, given.filters, given.starts,
+            queries == candidates, band.masks, band.radii, words, band_masks(order), shares, band.reach,
+            number, radius, position, found.i, found.j, found.distance,
+        )  # fmt: skip
+        yield found.take(count)
+
+
+def sort_rows(hashes: Hashes, rows: range, band: Band) -> SortedRows:
+    """Return the rows of the range by their key in the band, with the filter words beside them."""
+    codes = np.empty(len(rows), np.uint64)
+    starts = np.zeros(KEYS + 1, np.int64)
+    _count_keys(hashes, rows.start, band.code_bytes, band.code_tables, codes, starts)
+    sorted_rows = np.empty(len(rows), np.int32)
+    filters = np.zeros(len(rows) + PADDING, band.filter_type)
+    _place_rows(codes, rows.start, starts, sorted_rows, filters)
+    return SortedRows(sorted_rows, filters, starts)
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _count_keys(
+    hashes: Hashes,
+    first: int,
+    code_bytes: NDArray[np.int64],
+    tables: NDArray[np.uint64],
+    codes: NDArray[np.uint64],
+    starts: NDArray[np.int64],
+) -> None:
+    for row in range(len(codes)):
+        code = np.uint64(0)
+        for k in range(len(code_bytes)):
+            code ^= tables[k, hashes[first + row, code_bytes[k]]]
+        codes[row] = code
+        starts[np.int64(code & np.uint64(KEYS - 1)) + 1] += 1
+    for key in range(KEYS):
+        starts[key + 1] += starts[key]
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _place_rows(
+    codes: NDArray[np.uint64],
+    first: int,
+    starts: NDArray[np.int64],
+    rows: NDArray[np.int32],
+    filters: NDArray[np.unsignedinteger[Any]],
+) -> None:
+    following = starts.copy()
+    for row in range(len(codes)):
+        key = np.int64(codes[row] & np.uint64(KEYS - 1))
+        place = following[key]
+        following[key] = place + 1
+        rows[place] = first + row
+        filters[place] = codes[row] >> np.uint64(BAND_BITS)
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _join_buckets(
+    query_rows, query_filters, query_starts, rows, filters, starts,
+    is_self, masks, radii, words, bands, shares, reach, band, radius, position, found_i, found_j, found_distance,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Join from `position` (bucket, mask, first candidate, first query) until done or the space for pairs runs out.
+
+    Returns the number of pairs found and moves the position; bucket KEYS says that all is done. In a self-join each
+    two buckets are joined once, and a bucket with itself as a triangle.
+    """
+    count = 0
+    bucket, mask, block, query = position
+    while bucket < KEYS:
+        query_end = query_starts[bucket + 1]
+        while mask < len(masks) and query_starts[bucket] < query_end:
+            partner = bucket ^ masks[mask]
+            triangle = is_self and mask == 0
+            if not is_self or partner >= bucket:
+                block = max(block, starts[partner])
+                end = starts[partner + 1]
+                while block < end:
+                    block_end = min(block + BLOCK, end)
+                    query = max(query, query_starts[bucket])
+                    while query < query_end:
+                        if count + PER_STEP > len(found_i):
+                            position[0], position[1], position[2], position[3] = bucket, mask, block, query
+                            return count
+                        group_end = min(query + GROUP, query_end)
+                        # In the triangle the candidates before the group have met it as queries already.
+                        first = max(block, group_end) if triangle else block
+                        near = any_near_1(
+                            query_filters, query, filters, first, block_end - first, radii[mask]
+                        )
+                        if near or (triangle and block < group_end and block_end > query):
+                            count = _scan(
+                                query_rows, query_filters, query, group_end, rows, filters, block, block_end,
+                                triangle, radii[mask], words, bands, shares, reach, band, radius,
+                                found_i, found_j, found_distance, count,
+                            )  # fmt: skip
+                        query += GROUP
+                    query = 0
+                    block = block_end
+            block = 0
+            mask += 1
+        mask = 0
+        bucket += 1
+    position[0] = KEYS
+    return count
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _scan(
+    query_rows, query_filters, query, query_end, rows, filters, first, end,
+    triangle, limit, words, bands, shares, reach, band, radius, found_i, found_j, found_distance, count,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Look at each candidate singly, where the vector loop said that something is near."""
+    for q in range(query, query_end):
+        for c in range(max(first, q + 1) if triangle else first, end):
+            if popcount(np.uint64(filters[c] ^ query_filters[q])) <= limit:
+                i, j = query_rows[q], rows[c]
+                distance = _distance_if_lowest(words, i, j, bands, shares, reach, band, radius)
+                if distance >= 0:
+                    found_i[count], found_j[count], found_distance[count] = min(i, j), max(i, j), distance
+                    count += 1
+    return count
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _distance_if_lowest(
+    words: Words, i: int, j: int, bands: Words, shares: NDArray[np.int64], reach: int, band: int, radius: int
+) -> int:
+    """Return the distance of two rows, or -1 if it is over the radius or a lower band emits the pair."""
+    distance = np.int64(0)
+    for w in range(words.shape[1]):
+        distance += np.int64(popcount(words[i, w] ^ words[j, w]))
+    if distance > radius:
+        return -1
+    for lower in range(band):
+        if _starts_here(words, i, j, bands, shares, reach, lower):
+            return -1
+    return distance
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _starts_here(
+    words: Words, i: int, j: int, bands: Words, shares: NDArray[np.int64], reach: int, band: int
+) -> bool:
+    """Tell if the flips of a band, and those together with the next `reach` bands, are below their budgets."""
+    flips = _flips(words, i, j, bands, band)
+    budget = shares[band]
+    if flips >= budget:
+        return False
+    for step in range(1, reach + 1):
+        following = (band + step) % len(shares)
+        flips += _flips(words, i, j, bands, following)
+        budget += shares[following]
+    return flips < budget
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _flips(words: Words, i: int, j: int, bands: Words, band: int) -> int:
+    flips = np.int64(0)
+    for w in range(words.shape[1]):
+        flips += np.int64(popcount((words[i, w] ^ words[j, w]) & bands[band, w]))
+    return flips
