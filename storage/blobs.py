@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -109,6 +110,15 @@ class Blobs:
             self._fs.rm_file(self._path(key))
         except FileNotFoundError:
             return
+
+    def keys(self, prefix: str, before: datetime) -> Iterator[str]:
+        """List blobs below a prefix that were written before a time, half-written ones of the dead too."""
+        for path, facts in self._fs.find(self._path(prefix), detail=True).items():
+            written = facts.get("mtime") or facts.get("LastModified") or facts.get("created")
+            if isinstance(written, int | float):
+                written = datetime.fromtimestamp(written, UTC)
+            if (written or self._fs.modified(path)) < before:
+                yield path.removeprefix(f"{self._root}/")
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"

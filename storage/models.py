@@ -22,7 +22,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from storage.types import UtcDateTime, utc_now
 
@@ -147,6 +147,8 @@ class Image(Base):
     added_revision: Mapped[int] = mapped_column(BigInteger)
     removed_revision: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+    content: Mapped[Content | None] = relationship(lazy="joined")
 
 
 class Job(Base):

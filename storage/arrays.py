@@ -1,0 +1,61 @@
+"""Arrays as rows of a query: one parameter a column however many the rows, and no temporary table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from sqlalchemy import BigInteger, ColumnElement, FromClause, String, column, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session
+from sqlalchemy.types import TypeEngine
+
+from storage.db import is_sqlite
+
+Values = Sequence[Any] | np.ndarray
+Item = TypeVar("Item")
+
+# Enough that a statement costs nothing beside its rows, few enough to hold a lock only for moments.
+CHUNK = 5000
+
+
+def rows(session: Session, **columns: tuple[TypeEngine[Any], Values]) -> FromClause:
+    """Return a FROM clause of the given columns; all have the same number of values."""
+    lists = {name: _listed(values) for name, (_, values) in columns.items()}
+    if is_sqlite(session):
+        return _from_json(lists)
+    unnested = func.unnest(*(literal(lists[name], ARRAY(kind)) for name, (kind, _) in columns.items()))
+    typed = [column(name, kind) for name, (kind, _) in columns.items()]
+    return unnested.table_valued(*typed).render_derived()
+
+
+def ids(session: Session, values: Values) -> FromClause:
+    """Return a FROM clause with one column `id`."""
+    return rows(session, id=(BigInteger(), values))
+
+
+def chunks(values: Sequence[Item], size: int = CHUNK) -> Iterator[Sequence[Item]]:
+    """Cut a sequence or array into pieces of at most size items."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def _listed(values: Values) -> list[Any]:
+    return values.tolist() if isinstance(values, np.ndarray) else list(values)
+
+
+def _from_json(lists: dict[str, list[Any]]) -> FromClause:
+    names = list(lists)
+    if len(names) == 1:
+        each = func.json_each(json.dumps(lists[names[0]])).table_valued("value")
+        return select(each.c.value.label(names[0])).subquery()
+    text = json.dumps(list(zip(*lists.values(), strict=True)))
+    each = func.json_each(text).table_valued("value")
+    return select(*(_field(each.c.value, i).label(name) for i, name in enumerate(names))).subquery()
+
+
+def _field(value: ColumnElement[Any], index: int) -> ColumnElement[Any]:
+    # The path is written out, not bound: one plan for all chunks.
+    return func.json_extract(value, literal(f"$[{index}]", String(), literal_execute=True))

@@ -1,0 +1,198 @@
+"""Contents: distinct bytes, and the features that belong to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from sqlalchemy import BigInteger, Integer, String, Text, select, update
+from sqlalchemy.orm import Session
+
+from lookalike.errors import NotFound
+from lookalike.features.record import FEATURES
+from storage import arrays
+from storage.inserts import insert_into
+from storage.models import Content, FeatureBlock
+from storage.types import utc_now
+
+# SQLite allows 32,766 parameters a statement, PostgreSQL 65,535.
+SHA256_CHUNK = 2000
+BLOCK_CHUNK = 64
+
+
+class Known(NamedTuple):
+    """A content that this version of the extractor has dealt with."""
+
+    content_id: int
+    error_code: str | None
+
+
+class ProxyPlace(NamedTuple):
+    """Where a proxy lies in the blob store."""
+
+    key: str
+    offset: int
+    length: int
+
+
+def ensure(session: Session, sha256: bytes, byte_count: int) -> Content:
+    """Return the content of these bytes, made now if there is none, and hold it until the transaction ends.
+
+    While it is held nobody removes its bytes or its row.
+    """
+    content_id = ensure_many(session, [(sha256, byte_count)])[sha256]
+    return session.get_one(Content, content_id)
+
+
+def ensure_many(session: Session, found: Iterable[tuple[bytes, int]]) -> dict[bytes, int]:
+    """Return {sha256: content id} for (sha256, byte_count) pairs, as ensure does for one."""
+    # All who hold several contents take them in this order, so that nobody waits in a circle.
+    ordered = sorted(dict(found).items())
+    content_ids: dict[bytes, int] = {}
+    for chunk in arrays.chunks(ordered, SHA256_CHUNK):
+        # An update that changes nothing, and not DO NOTHING: it returns the id and holds the row.
+        statement = insert_into(session, Content).values(
+            [
+                {"sha256": sha256, "byte_count": count, "extractor_version": 0, "created_at": utc_now()}
+                for sha256, count in chunk
+            ]
+        )
+        statement = statement.on_conflict_do_update(
+            index_elements=[Content.sha256], set_={"byte_count": statement.excluded.byte_count}
+        )
+        held = session.execute(statement.returning(Content.sha256, Content.id))
+        content_ids.update({row.sha256: row.id for row in held})
+    return content_ids
+
+
+def known(session: Session, sha256s: Iterable[bytes], extractor_version: int) -> dict[bytes, Known]:
+    """Return those contents that this version of the extractor need not look at again."""
+    result = {}
+    for chunk in arrays.chunks(sorted(set(sha256s)), SHA256_CHUNK):
+        query = select(Content.sha256, Content.id, Content.error_code).where(
+            Content.sha256.in_(chunk), Content.extractor_version == extractor_version
+        )
+        result.update({row.sha256: Known(row.id, row.error_code) for row in session.execute(query)})
+    return result
+
+
+def store_block(
+    session: Session,
+    records: np.ndarray,
+    proxies_key: str,
+    content_ids: Sequence[int] | np.ndarray,
+    formats: Sequence[str],
+    extractor_version: int,
+) -> int:
+    """Store the features of contents as one block and return its id; records[i] belongs to content_ids[i]."""
+    packed = np.ascontiguousarray(records, FEATURES)
+    block = FeatureBlock(
+        extractor_version=extractor_version,
+        image_count=len(packed),
+        data=packed.tobytes(),
+        proxies_key=proxies_key,
+    )
+    session.add(block)
+    session.flush()
+    _hold(session, content_ids)
+    given = arrays.rows(
+        session,
+        id=(BigInteger(), content_ids),
+        slot=(Integer(), range(len(packed))),
+        format=(String(), formats),
+        width=(Integer(), packed["width"]),
+        height=(Integer(), packed["height"]),
+    )
+    changes = {name: given.c[name] for name in ("slot", "format", "width", "height")}
+    statement = (
+        update(Content)
+        .where(Content.id == given.c.id)
+        .values(
+            block_id=block.id,
+            extractor_version=extractor_version,
+            error_code=None,
+            error_detail=None,
+            **changes,
+        )
+    )
+    session.execute(statement, execution_options={"synchronize_session": False})
+    return block.id
+
+
+def store_errors(session: Session, errors: Sequence[tuple[int, str, str]], extractor_version: int) -> None:
+    """Note (content id, code, detail) of contents that this version of the extractor cannot decode."""
+    if not errors:
+        return
+    content_ids, codes, details = zip(*errors, strict=True)
+    _hold(session, content_ids)
+    given = arrays.rows(
+        session, id=(BigInteger(), content_ids), code=(String(), codes), detail=(Text(), details)
+    )
+    statement = (
+        update(Content)
+        .where(Content.id == given.c.id)
+        .values(
+            extractor_version=extractor_version,
+            error_code=given.c.code,
+            error_detail=given.c.detail,
+            block_id=None,
+            slot=None,
+        )
+    )
+    session.execute(statement, execution_options={"synchronize_session": False})
+
+
+def load_features(session: Session, content_ids: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Return records of FEATURES, one for each content id given, in that order; ids may repeat.
+
+    Raises NotFound if a content has no features.
+    """
+    return _gather(session, content_ids)[0]
+
+
+def proxy_places(session: Session, content_ids: Sequence[int] | np.ndarray) -> list[ProxyPlace]:
+    """Return where the proxies of contents lie, in the order of the ids. Raises NotFound as load_features."""
+    records, keys = _gather(session, content_ids)
+    offsets, lengths = records["proxy_offset"].tolist(), records["proxy_length"].tolist()
+    return [ProxyPlace(*each) for each in zip(keys, offsets, lengths, strict=True)]
+
+
+def _gather(session: Session, content_ids: Sequence[int] | np.ndarray) -> tuple[np.ndarray, list[str]]:
+    wanted, places = np.unique(np.asarray(content_ids, np.int64), return_inverse=True)
+    blocks, slots = _slots(session, wanted)
+    records = np.empty(len(wanted), FEATURES)
+    keys: dict[int, str] = {}
+    order = np.argsort(blocks, kind="stable")
+    block_ids, starts = np.unique(blocks[order], return_index=True)
+    members = dict(zip(block_ids.tolist(), np.split(order, starts[1:]), strict=True))
+    for chunk in arrays.chunks(block_ids.tolist(), BLOCK_CHUNK):
+        query = select(FeatureBlock.id, FeatureBlock.data, FeatureBlock.proxies_key)
+        for block_id, data, key in session.execute(query.where(FeatureBlock.id.in_(chunk))):
+            keys[block_id] = key
+            records[members[block_id]] = np.frombuffer(data, FEATURES)[slots[members[block_id]]]
+    return records[places], [keys[block] for block in blocks[places].tolist()]
+
+
+def _slots(session: Session, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return block id and slot of each of the sorted, distinct content ids."""
+    found = np.zeros((len(wanted), 2), np.int64)
+    count = 0
+    for chunk in arrays.chunks(wanted.tolist()):
+        given = arrays.ids(session, chunk)
+        query = select(Content.id, Content.block_id, Content.slot).join(given, Content.id == given.c.id)
+        table = session.execute(query.where(Content.block_id.is_not(None))).all()
+        count += len(table)
+        if table:
+            values = np.array(table, np.int64)
+            found[np.searchsorted(wanted, values[:, 0])] = values[:, 1:]
+    if count < len(wanted):
+        raise NotFound(f"{len(wanted) - count} of {len(wanted)} contents have no features.")
+    return found[:, 0], found[:, 1]
+
+
+def _hold(session: Session, content_ids: Sequence[int] | np.ndarray) -> None:
+    """Lock the rows in the order in which everybody locks several: by sha256."""
+    given = arrays.ids(session, content_ids)
+    query = select(Content.id).join(given, Content.id == given.c.id).order_by(Content.sha256)
+    session.execute(query.with_for_update(of=Content, key_share=True)).all()

@@ -1,0 +1,175 @@
+"""What nobody can ask for any more: expired jobs, ended images, and bytes and features without an image."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy import ColumnElement, CursorResult, delete, exists, select
+from sqlalchemy.orm import Session
+
+from storage import idempotency, uploads
+from storage.blobs import Blobs
+from storage.db import Database
+from storage.inserts import insert_ignoring
+from storage.models import Content, FeatureBlock, Group, GroupImage, Grouping, Image, Job
+from storage.types import utc_now
+
+# Few enough a transaction that no other writer waits for long.
+CHUNK = 500
+# A worker may know a content or write a pack some time before the row that refers to it.
+GRACE = timedelta(hours=1)
+# Blobs that no row names are looked for among those older than this.
+BLOB_GRACE = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Expired:
+    """How many rows of each kind went."""
+
+    jobs: int
+    images: int
+    contents: int
+    blocks: int
+    idempotency_keys: int
+
+
+def expire(database: Database, blobs: Blobs, now: datetime | None = None) -> Expired:
+    """Delete what has expired and what nothing refers to. Safe beside workers, and beside itself."""
+    now = now or utc_now()
+    return Expired(
+        jobs=_expire_jobs(database, now),
+        images=_repeat(database, _prune_images),
+        contents=_repeat(database, lambda session: _collect_contents(session, blobs, now - GRACE)),
+        blocks=_repeat(database, lambda session: _collect_blocks(session, blobs, now - GRACE)),
+        idempotency_keys=_repeat(database, idempotency.expire, once=True),
+    )
+
+
+def sweep(database: Database, blobs: Blobs, now: datetime | None = None) -> int:
+    """Delete blobs that no row names, left by processes that died; return how many. Lists the whole store."""
+    before = (now or utc_now()) - BLOB_GRACE
+    packs = sum(_sweep_pack(database, blobs, key) for key in blobs.keys("proxies", before))
+    return packs + sum(_sweep_content(database, blobs, key) for key in blobs.keys("content", before))
+
+
+def _repeat(database: Database, step: Callable[[Session], int], *, once: bool = False) -> int:
+    """Run a step in transactions of its own until it finds nothing more."""
+    total = 0
+    while True:
+        with database.transaction() as session:
+            count = step(session)
+        total += count
+        if once or not count:
+            return total
+
+
+def _expire_jobs(database: Database, now: datetime) -> int:
+    with database.reading() as session:
+        job_ids = session.scalars(select(Job.id).where(Job.expires_at < now)).all()
+    for job_id in job_ids:
+        _repeat(database, partial(_delete_groups, job_id=job_id))
+        with database.transaction() as session:
+            session.execute(delete(Job).where(Job.id == job_id, Job.expires_at < now))
+    return len(job_ids)
+
+
+def _delete_groups(session: Session, job_id: uuid.UUID) -> int:
+    """Delete some groups of a job: a large result goes by and by."""
+    some = (
+        select(Group.grouping_id, Group.number)
+        .join(Grouping, Grouping.id == Group.grouping_id)
+        .where(Grouping.job_id == job_id)
+        .order_by(Group.grouping_id, Group.number.desc())
+        .limit(CHUNK)
+    )
+    groups = session.execute(some).tuples().all()
+    # The last of each grouping is its least.
+    least: dict[int, int] = dict(groups)
+    for grouping_id, number in least.items():
+        for model in (GroupImage, Group):
+            session.execute(delete(model).where(model.grouping_id == grouping_id, model.number >= number))
+    return len(groups)
+
+
+def _prune_images(session: Session) -> int:
+    """Delete ended images that no job's revision shows."""
+    still_shown = exists().where(
+        Job.context_id == Image.context_id, Job.revision.is_not(None), Job.revision < Image.removed_revision
+    )
+    # A job without a revision yet may have shards that hold row ids.
+    unplanned = exists().where(
+        Job.context_id == Image.context_id, Job.revision.is_(None), Job.finished_at.is_(None)
+    )
+    ended = select(Image.id).where(Image.removed_revision.is_not(None), ~still_shown, ~unplanned)
+    return _count(session.execute(delete(Image).where(Image.id.in_(ended.limit(CHUNK)))))
+
+
+def _collect_contents(session: Session, blobs: Blobs, before: datetime) -> int:
+    """Delete contents without any image, and their bytes."""
+    unused = select(Content).where(Content.created_at < before, _has_no_image()).limit(CHUNK)
+    # Held first and looked at again: an upload that came in between has it, or waits and makes a new one.
+    held = session.scalars(unused.with_for_update(skip_locked=True)).all()
+    held_ids = [content.id for content in held]
+    gone = session.execute(
+        delete(Content)
+        .where(Content.id.in_(held_ids), _has_no_image())
+        .returning(Content.id, Content.sha256)
+        .execution_options(synchronize_session=False)
+    ).all()
+    for _, sha256 in gone:
+        blobs.delete_content(sha256)
+    return len(gone)
+
+
+def _has_no_image() -> ColumnElement[bool]:
+    return ~exists().where(Image.content_id == Content.id)
+
+
+def _collect_blocks(session: Session, blobs: Blobs, before: datetime) -> int:
+    """Delete blocks of features that no content points to, and their proxies."""
+    used = exists().where(Content.block_id == FeatureBlock.id)
+    unused = select(FeatureBlock.id).where(FeatureBlock.created_at < before, ~used).limit(CHUNK)
+    statement = delete(FeatureBlock).where(FeatureBlock.id.in_(unused)).returning(FeatureBlock.proxies_key)
+    keys = session.scalars(statement.execution_options(synchronize_session=False)).all()
+    for key in keys:
+        blobs.delete(key)
+    return len(keys)
+
+
+def _sweep_pack(database: Database, blobs: Blobs, key: str) -> int:
+    named = select(FeatureBlock.id).where(FeatureBlock.proxies_key == key).limit(1)
+    with database.reading() as session:
+        if session.execute(named).first() is not None:
+            return 0
+    blobs.delete(key)
+    return 1
+
+
+def _sweep_content(database: Database, blobs: Blobs, key: str) -> int:
+    name = key.rsplit("/", 1)[1]
+    if name.startswith("."):
+        blobs.delete(key)
+        return 1
+    with database.transaction() as session:
+        # A row is made if there is none: whoever uploads the same bytes has one too, and one of us two waits.
+        empty = {
+            "sha256": bytes.fromhex(name),
+            "byte_count": 0,
+            "extractor_version": 0,
+            "created_at": utc_now(),
+        }
+        made = session.scalar(insert_ignoring(session, Content).values(empty).returning(Content.id))
+        content_id = session.scalars(select(Content.id).where(Content.sha256 == empty["sha256"])).one()
+        went = uploads.release(session, blobs, content_id)
+        session.execute(delete(Content).where(Content.id == made, _has_no_image()))
+    return int(went)
+
+
+def _count(result: Any) -> int:
+    assert isinstance(result, CursorResult)
+    return result.rowcount

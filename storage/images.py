@@ -1,0 +1,277 @@
+"""Images of a context: rows that live from one revision until another."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    String,
+    Text,
+    and_,
+    case,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from lookalike.errors import InvalidInput, NotFound
+from lookalike.ids import checked_image_id
+from lookalike.version import EXTRACTOR_VERSION
+from storage import arrays, contexts
+from storage.models import Content, Image
+from storage.pages import Page, checked_limit, decode_cursor, page_of
+
+STORED, REFERENCED = "stored", "referenced"
+PENDING, READY, FAILED = "pending", "ready", "failed"
+
+_UNSYNCHRONIZED = {"synchronize_session": False}
+
+
+class Source(NamedTuple):
+    """Where an image's bytes are: the blob store under sha256, or at location."""
+
+    row_id: int
+    image_id: str
+    source: str
+    location: str | None
+    content_id: int | None
+    sha256: bytes | None
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The images with features at one revision, ordered by row id; all arrays have one value an image."""
+
+    row_ids: np.ndarray
+    content_ids: np.ndarray
+    byte_counts: np.ndarray
+    # Last change of a referenced file in nanoseconds since the epoch, 0 if unknown.
+    modified_ns: np.ndarray
+    # Place of the image's id among all ids in order: a tie-break that does not know who came first.
+    id_order: np.ndarray
+
+
+def put_stored(session: Session, context_id: uuid.UUID, image_id: str, content: Content) -> Image:
+    """Make the content the live image of this id; the same bytes change nothing. Raises InvalidImageId.
+
+    The caller holds the content (contents.ensure), and the context before it where it puts several.
+    """
+    contexts.lock(session, context_id)
+    live = _live(session, context_id, checked_image_id(image_id))
+    if live is not None and live.content_id == content.id and live.source == STORED:
+        return live
+    revision = contexts.bump_revision(session, context_id)
+    if live is not None:
+        live.removed_revision = revision
+        session.flush()
+    image = Image(
+        context_id=context_id,
+        image_id=image_id,
+        source=STORED,
+        content_id=content.id,
+        content=content,
+        byte_count=content.byte_count,
+        added_revision=revision,
+    )
+    session.add(image)
+    session.flush()
+    return image
+
+
+def get(session: Session, context_id: uuid.UUID, image_id: str) -> Image:
+    """Return the live image of this id, its content with it. Raises NotFound."""
+    image = _live(session, context_id, image_id)
+    if image is None:
+        raise NotFound(f"There is no image {image_id!r} in this context.")
+    return image
+
+
+def state(image: Image) -> str:
+    """Return pending, ready (it has features) or failed."""
+    content = image.content
+    if image.error_code is not None:
+        return FAILED
+    if content is None or content.extractor_version != EXTRACTOR_VERSION:
+        return PENDING
+    return FAILED if content.error_code is not None else READY
+
+
+def error(image: Image) -> tuple[str, str] | None:
+    """Return code and detail of what is wrong with a failed image."""
+    if image.error_code is not None:
+        return image.error_code, image.error_detail or ""
+    content = image.content
+    if content is None or content.error_code is None or content.extractor_version != EXTRACTOR_VERSION:
+        return None
+    return content.error_code, content.error_detail or ""
+
+
+def page(
+    session: Session,
+    context_id: uuid.UUID,
+    limit: int,
+    cursor: str | None = None,
+    state: str | None = None,
+) -> Page[Image]:
+    """List live images by id, all of them or those in one state."""
+    query = select(Image).where(*_is_live(context_id)).order_by(Image.image_id)
+    if cursor is not None:
+        query = query.where(Image.image_id > decode_cursor(cursor, str)[0])
+    if state is not None:
+        query = query.outerjoin(Content, Content.id == Image.content_id).where(_is_in(state))
+    found = session.scalars(query.limit(checked_limit(limit) + 1)).all()
+    return page_of(found, limit, key=lambda image: [image.image_id])
+
+
+def counts(session: Session, context_id: uuid.UUID) -> dict[str, int]:
+    """Return how many live images are pending, ready and failed."""
+    states = case((_is_in(FAILED), FAILED), (_is_in(READY), READY), else_=PENDING).label("state")
+    query = select(states, func.count()).select_from(Image)
+    query = query.outerjoin(Content, Content.id == Image.content_id).where(*_is_live(context_id))
+    found: dict[str, int] = dict(session.execute(query.group_by(states)).tuples().all())
+    return {name: found.get(name, 0) for name in (PENDING, READY, FAILED)}
+
+
+def remove(session: Session, context_id: uuid.UUID, image_id: str) -> Image:
+    """End the live image of this id and return it; its bytes go by uploads.remove. Raises NotFound."""
+    contexts.lock(session, context_id)
+    image = get(session, context_id, image_id)
+    image.removed_revision = contexts.bump_revision(session, context_id)
+    session.flush()
+    return image
+
+
+def pending(
+    session: Session, context_id: uuid.UUID, extractor_version: int = EXTRACTOR_VERSION
+) -> np.ndarray:
+    """Return the row ids (int64) of live images that this version has neither features nor an error for."""
+    query = select(Image.id).outerjoin(Content, Content.id == Image.content_id)
+    query = query.where(*_is_live(context_id), _is_pending(extractor_version)).order_by(Image.id)
+    return np.array(session.scalars(query).all(), np.int64)
+
+
+def sources(session: Session, row_ids: Sequence[int] | np.ndarray) -> list[Source]:
+    """Return where the bytes of images are, ordered by row id; rows that have gone are left out."""
+    given = arrays.ids(session, row_ids)
+    columns = (Image.id, Image.image_id, Image.source, Image.location, Image.content_id, Content.sha256)
+    query = (
+        select(*columns)
+        .join(given, Image.id == given.c.id)
+        .outerjoin(Content, Content.id == Image.content_id)
+    )
+    return [Source(*row) for row in session.execute(query.order_by(Image.id)).tuples()]
+
+
+def holders(session: Session, content_ids: Sequence[int] | np.ndarray) -> dict[int, Source]:
+    """Return for each content one image that has its bytes: a live one and a stored one if possible."""
+    given = arrays.ids(session, content_ids)
+    columns = (Image.id, Image.image_id, Image.source, Image.location, Image.content_id, Content.sha256)
+    query = (
+        select(*columns)
+        .join(given, Image.content_id == given.c.id)
+        .join(Content, Content.id == Image.content_id)
+    )
+    # The last one stays.
+    order = (Image.removed_revision.is_(None), Image.source == STORED, Image.id)
+    rows = [Source(*row) for row in session.execute(query.order_by(*order)).tuples()]
+    return {source.content_id: source for source in rows if source.content_id is not None}
+
+
+def snapshot(
+    session: Session,
+    context_id: uuid.UUID,
+    revision: int,
+    extractor_version: int = EXTRACTOR_VERSION,
+) -> Snapshot:
+    """Return the images of a context that had features, as of a revision."""
+    query = select(Image.id, Image.content_id, Image.byte_count, Image.modified_ns, Image.image_id)
+    query = query.join(Content, Content.id == Image.content_id).where(
+        *was_live(context_id, revision),
+        Image.error_code.is_(None),
+        Content.extractor_version == extractor_version,
+        Content.block_id.is_not(None),
+    )
+    table = session.execute(query.order_by(Image.id)).all()
+    if not table:
+        empty = np.empty(0, np.int64)
+        return Snapshot(empty, empty, empty, empty, empty)
+    row_ids, content_ids, byte_counts, modified, image_ids = zip(*table, strict=True)
+    id_order = np.empty(len(table), np.int64)
+    id_order[np.array(sorted(range(len(image_ids)), key=image_ids.__getitem__))] = np.arange(len(table))
+    return Snapshot(
+        np.array(row_ids, np.int64),
+        np.array(content_ids, np.int64),
+        np.array([count or 0 for count in byte_counts], np.int64),
+        np.array([time or 0 for time in modified], np.int64),
+        id_order,
+    )
+
+
+def image_ids(session: Session, row_ids: Sequence[int] | np.ndarray) -> dict[int, str]:
+    """Return {row id: image id}, live or not."""
+    result: dict[int, str] = {}
+    for chunk in arrays.chunks(np.asarray(row_ids, np.int64).tolist()):
+        given = arrays.ids(session, chunk)
+        query = select(Image.id, Image.image_id).join(given, Image.id == given.c.id)
+        result.update(session.execute(query).tuples().all())
+    return result
+
+
+def set_contents(session: Session, found: Sequence[tuple[int, int | None, str | None, str | None]]) -> None:
+    """Note (row id, content id, error code, error detail) of images, once their bytes were fetched."""
+    if not found:
+        return
+    row_ids, content_ids, codes, details = zip(*sorted(found), strict=True)
+    given = arrays.rows(
+        session,
+        id=(BigInteger(), row_ids),
+        content_id=(BigInteger(), content_ids),
+        code=(String(), codes),
+        detail=(Text(), details),
+    )
+    statement = (
+        update(Image)
+        .where(Image.id == given.c.id)
+        .values(content_id=given.c.content_id, error_code=given.c.code, error_detail=given.c.detail)
+    )
+    session.execute(statement, execution_options=_UNSYNCHRONIZED)
+
+
+def was_live(context_id: uuid.UUID, revision: int) -> list[ColumnElement[bool]]:
+    """Return the conditions on images that a context had at a revision."""
+    not_yet_removed = or_(Image.removed_revision.is_(None), Image.removed_revision > revision)
+    return [Image.context_id == context_id, Image.added_revision <= revision, not_yet_removed]
+
+
+def _is_live(context_id: uuid.UUID) -> list[ColumnElement[bool]]:
+    return [Image.context_id == context_id, Image.removed_revision.is_(None)]
+
+
+def _live(session: Session, context_id: uuid.UUID, image_id: str) -> Image | None:
+    query = select(Image).where(*_is_live(context_id), Image.image_id == image_id)
+    return session.scalars(query).one_or_none()
+
+
+def _is_pending(extractor_version: int) -> ColumnElement[bool]:
+    outdated = or_(Image.content_id.is_(None), Content.extractor_version != extractor_version)
+    return and_(Image.error_code.is_(None), outdated)
+
+
+def _is_in(state: str) -> ColumnElement[bool]:
+    current = Content.extractor_version == EXTRACTOR_VERSION
+    conditions = {
+        PENDING: _is_pending(EXTRACTOR_VERSION),
+        READY: and_(Image.error_code.is_(None), current, Content.error_code.is_(None)),
+        FAILED: or_(Image.error_code.is_not(None), and_(current, Content.error_code.is_not(None))),
+    }
+    if state not in conditions:
+        raise InvalidInput(f"An image is pending, ready or failed, not {state!r}.")
+    return conditions[state]

@@ -1,0 +1,76 @@
+"""Uploaded images: bytes and rows together, so that neither is left without the other."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from lookalike.ids import checked_image_id
+from storage import contents, contexts, images
+from storage.blobs import Blobs, Received
+from storage.db import Database
+from storage.models import Content, Image
+
+
+class Upload(NamedTuple):
+    """Bytes that have been received, and the id they are to have."""
+
+    image_id: str
+    received: Received
+
+
+def put(session: Session, blobs: Blobs, context_id: uuid.UUID, uploads: Sequence[Upload]) -> list[Image]:
+    """Store uploads in a context and return their images in the same order. Raises NotFound, InvalidImageId.
+
+    The contents are held until the transaction ends, so nobody can remove the bytes in between.
+    """
+    for upload in uploads:
+        checked_image_id(upload.image_id)
+    contexts.lock(session, context_id)
+    received = {upload.received.sha256: upload.received for upload in uploads}
+    content_ids = contents.ensure_many(
+        session, [(each.sha256, each.byte_count) for each in received.values()]
+    )
+    for each in received.values():
+        blobs.keep(each)
+    return [
+        images.put_stored(
+            session,
+            context_id,
+            upload.image_id,
+            session.get_one(Content, content_ids[upload.received.sha256]),
+        )
+        for upload in uploads
+    ]
+
+
+def remove(database: Database, blobs: Blobs, context_id: uuid.UUID, image_id: str) -> None:
+    """Remove an image, and its stored bytes unless another live image has the same. Raises NotFound."""
+    with database.transaction() as session:
+        image = images.remove(session, context_id, image_id)
+    # A second transaction: bytes must not go before it is certain that the image has gone.
+    if image.source == images.STORED and image.content_id is not None:
+        with database.transaction() as session:
+            release(session, blobs, image.content_id)
+
+
+def release(session: Session, blobs: Blobs, content_id: int) -> bool:
+    """Delete the stored bytes of a content unless a live image needs them; tell whether they went."""
+    content = session.scalars(select(Content).where(Content.id == content_id).with_for_update()).one_or_none()
+    if content is None or _is_needed(session, content_id):
+        return False
+    blobs.delete_content(content.sha256)
+    return True
+
+
+def _is_needed(session: Session, content_id: int) -> bool:
+    live = select(Image.id).where(
+        Image.content_id == content_id,
+        Image.source == images.STORED,
+        Image.removed_revision.is_(None),
+    )
+    return session.execute(live.limit(1)).first() is not None
