@@ -1,0 +1,184 @@
+"""The extract stage: images to features. One shard is some dozens of images and makes one block of features."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lookalike import jobs as life
+from lookalike.errors import DecodingError
+from lookalike.features.extraction import Extracted
+from lookalike.features.record import FEATURES
+from lookalike.version import EXTRACTOR_VERSION
+from storage import contents, images, job_errors
+from storage.blobs import proxies_key
+from storage.db import Session
+from storage.images import Source
+from storage.models import Job, Shard
+from storage.shards import ShardPlan
+from worker import sources, timing
+from worker.lease import Lease
+from worker.packing import packed, unpacked
+from worker.stage import Outcome
+from worker.tools import Tools
+
+# Small enough that progress is seen and that a lost shard costs little, large enough that the queue costs nothing.
+MOST_IMAGES, LEAST_IMAGES = 32, 4
+# A small job is spread over this many shards, so that all processes have a share.
+SPREAD = 8
+# No sane image takes a second; a decoder that does not end must not hold its worker for ever.
+IMAGE_SECONDS = 30.0
+CRASHED = "crashed_worker"
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What a shard has found so far."""
+
+    # By SHA-256, in the order of their first image.
+    byte_counts: dict[bytes, int] = field(default_factory=dict)
+    extracted: dict[bytes, Extracted] = field(default_factory=dict)
+    broken: dict[bytes, DecodingError] = field(default_factory=dict)
+    # By image.
+    digests: list[tuple[Source, bytes]] = field(default_factory=list)
+    unfetched: list[tuple[Source, DecodingError]] = field(default_factory=list)
+
+
+def plan(session: Session, job: Job) -> list[ShardPlan]:
+    """Cut the images that have neither features nor an error by this version of the extractor."""
+    if job.kind == life.FIND_DUPLICATES or "source" in job.parameters:
+        job_errors.record_known(session, job.id, job.context_id, EXTRACTOR_VERSION)
+    return plan_rows(images.pending(session, job.context_id).tolist())
+
+
+def plan_rows(rows: Sequence[int]) -> list[ShardPlan]:
+    """Cut the rows of images into shards of about equal size."""
+    if not len(rows):
+        return []
+    size = min(MOST_IMAGES, max(LEAST_IMAGES, -(-len(rows) // SPREAD)))
+    parts = np.array_split(np.asarray(rows, np.int64), -(-len(rows) // size))
+    return [ShardPlan(len(part), input_data=packed(part)) for part in parts]
+
+
+def run(shard: Shard, context_id: uuid.UUID, tools: Tools, lease: Lease) -> Outcome:
+    """Fetch, decode and extract the images of a shard; bytes that are known already are not decoded again."""
+    with tools.database.reading() as session:
+        found = images.sources(session, unpacked(shard.input_data))
+    batch = _Batch()
+    for source in found:
+        lease.check()
+        _take(source, batch, tools)
+    key = _store_proxies(batch, tools)
+
+    def store(session: Session) -> None:
+        _store(session, shard.job_id, batch, key)
+
+    counts = {"extracted": len(batch.extracted), "failed": len(batch.broken) + len(batch.unfetched)}
+    return Outcome(store, counts, abandon=lambda: tools.blobs.delete(key) if key else None)
+
+
+def singles(shard: Shard) -> list[ShardPlan]:
+    """One shard an image."""
+    rows = unpacked(shard.input_data).tolist()
+    return [ShardPlan(1, input_data=packed([row])) for row in rows] if len(rows) > 1 else []
+
+
+def blame(session: Session, shard: Shard) -> list[str]:
+    """Record that the image of a single shard kills its worker, so that it is not tried again; return its id."""
+    found = images.sources(session, unpacked(shard.input_data))
+    told = f"Extracting the image ended its worker process {life.MOST_LOSSES} times; it is left out."
+    known = [(source.content_id, CRASHED, told) for source in found if source.content_id is not None]
+    contents.store_errors(session, known, EXTRACTOR_VERSION)
+    unknown = [(source.row_id, None, CRASHED, told) for source in found if source.content_id is None]
+    images.set_contents(session, unknown)
+    job_errors.record(session, shard.job_id, [(source.image_id, CRASHED, told) for source in found])
+    return [source.image_id for source in found]
+
+
+def _take(source: Source, batch: _Batch, tools: Tools) -> None:
+    if source.sha256 is not None and _is_known(source.sha256, batch, tools):
+        batch.digests.append((source, source.sha256))
+        return
+    try:
+        data = _fetched(source, tools)
+    except DecodingError as error:
+        batch.unfetched.append((source, error))
+        return
+    sha256 = hashlib.sha256(data).digest()
+    batch.digests.append((source, sha256))
+    batch.byte_counts.setdefault(sha256, len(data))
+    if not _is_known(sha256, batch, tools):
+        _extract(sha256, data, batch, tools)
+
+
+def _fetched(source: Source, tools: Tools) -> bytes:
+    if source.source == images.STORED and source.sha256 is not None:
+        return tools.blobs.read_content(source.sha256)
+    return sources.read(source.location or "", tools.limits.max_bytes)
+
+
+def _is_known(sha256: bytes, batch: _Batch, tools: Tools) -> bool:
+    if sha256 in batch.extracted or sha256 in batch.broken:
+        return True
+    with tools.database.reading() as session:
+        return bool(contents.known(session, [sha256], EXTRACTOR_VERSION))
+
+
+def _extract(sha256: bytes, data: bytes, batch: _Batch, tools: Tools) -> None:
+    try:
+        with timing.limit(IMAGE_SECONDS):
+            batch.extracted[sha256] = tools.extract(data, tools.limits)
+    except DecodingError as error:
+        batch.broken[sha256] = error
+    except MemoryError:
+        batch.broken[sha256] = timing.TooHeavy()
+
+
+def _store_proxies(batch: _Batch, tools: Tools) -> str | None:
+    """Write the proxies of the shard one after another, and note in each record where its own lies."""
+    if not batch.extracted:
+        return None
+    offset = 0
+    for one in batch.extracted.values():
+        one.record["proxy_offset"], one.record["proxy_length"] = offset, len(one.proxy)
+        offset += len(one.proxy)
+    key = proxies_key()
+    tools.blobs.put_proxies(key, b"".join(one.proxy for one in batch.extracted.values()))
+    return key
+
+
+def _store(session: Session, job_id: uuid.UUID, batch: _Batch, key: str | None) -> None:
+    content_ids = _content_ids(session, batch)
+    if key is not None:
+        records = np.array([one.record for one in batch.extracted.values()], FEATURES)
+        mine = [content_ids[sha256] for sha256 in batch.extracted]
+        formats = [one.format for one in batch.extracted.values()]
+        contents.store_block(session, records, key, mine, formats, EXTRACTOR_VERSION)
+    broken = [(content_ids[sha256], error.code, error.detail) for sha256, error in batch.broken.items()]
+    contents.store_errors(session, broken, EXTRACTOR_VERSION)
+    images.set_contents(
+        session,
+        [
+            *((source.row_id, content_ids[sha256], None, None) for source, sha256 in batch.digests),
+            *((s.row_id, s.content_id, error.code, error.detail) for s, error in batch.unfetched),
+        ],
+    )
+    job_errors.record(session, job_id, _errors(session, batch))
+
+
+def _content_ids(session: Session, batch: _Batch) -> dict[bytes, int]:
+    content_ids = contents.ensure_many(session, batch.byte_counts.items())
+    for source, sha256 in batch.digests:
+        if source.content_id is not None and source.sha256 == sha256:
+            content_ids.setdefault(sha256, source.content_id)
+    return content_ids
+
+
+def _errors(session: Session, batch: _Batch) -> list[tuple[str, str, str]]:
+    known = job_errors.of_contents(session, {sha256 for _, sha256 in batch.digests}, EXTRACTOR_VERSION)
+    told = [(source.image_id, *known[sha256]) for source, sha256 in batch.digests if sha256 in known]
+    return told + [(source.image_id, error.code, error.detail) for source, error in batch.unfetched]

@@ -1,0 +1,88 @@
+"""The join stage: which images are worth comparing. It joins distinct contents, not images: a copy costs nothing."""
+
+from __future__ import annotations
+
+import uuid
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike import candidates
+from lookalike import jobs as life
+from lookalike.version import ENGINE_VERSION
+from storage import contexts, images, jobs, shards
+from storage.db import Session
+from storage.models import Job, Shard
+from storage.shards import ShardPlan
+from worker import snapshots
+from worker.lease import Lease
+from worker.packing import packed, unpacked
+from worker.stage import Outcome
+from worker.tools import Tools
+
+INCREMENTAL = "incremental"
+
+
+def plan(session: Session, job: Job) -> list[ShardPlan]:
+    """Fix the revision and the contents that this job is about, those that are new last, and cut their join.
+
+    There is always a first shard: it carries the contents, for the stages after it and for later jobs.
+    """
+    revision = contexts.get(session, job.context_id).revision
+    jobs.set_revision(session, job.id, revision)
+    job.revision = revision
+    snapshot = images.snapshot(session, job.context_id, revision)
+    job.counts = {**job.counts, "images": len(snapshot.row_ids)}
+    content_ids = np.unique(snapshot.content_ids)
+    joined = _joined_before(session, job) if job.parameters.get("mode") == INCREMENTAL else None
+    is_old = np.isin(content_ids, joined) if joined is not None else np.zeros(len(content_ids), bool)
+    first_new = int(is_old.sum())
+    specs = candidates.plan(len(content_ids), len(content_ids) - first_new if joined is not None else None)
+    ordered = np.concatenate([content_ids[is_old], content_ids[~is_old]])
+    shares = np.diff(np.linspace(0, len(snapshot.row_ids), max(1, len(specs)) + 1).astype(int)).tolist()
+    same = {"first_new": first_new, "engine_version": ENGINE_VERSION}
+    return [
+        ShardPlan(share, {"spec": spec, **same}, packed(ordered) if number == 0 else None)
+        for number, (share, spec) in enumerate(zip(shares, specs or [None], strict=True))
+    ]
+
+
+def run(shard: Shard, context_id: uuid.UUID, tools: Tools, lease: Lease) -> Outcome:
+    """Find the candidates of one part of the join, as pairs of places in the list of contents."""
+    if shard.input["spec"] is None:
+        return Outcome(data=b"")
+    path = snapshots.path_of(tools.cache_dir, shard.job_id)
+    features = snapshots.features(path, tools.database, lambda: _contents(shard, tools), lease.check)
+    lease.check()
+    pairs = candidates.candidates(features, shard.input["spec"], shard.input["first_new"])
+    return Outcome(data=packed(pairs))
+
+
+def singles(shard: Shard) -> list[ShardPlan]:
+    """A part of a join cannot be cut further."""
+    return []
+
+
+def blame(session: Session, shard: Shard) -> list[str]:
+    """No image is to blame."""
+    return []
+
+
+def contents_of(session: Session, job_id: uuid.UUID) -> NDArray[np.int64]:
+    """Return the ids of the contents that a job joined, in the order of its rows."""
+    first = shards.first_of(session, job_id, life.JOIN)
+    return unpacked(first.input_data if first else None)
+
+
+def _contents(shard: Shard, tools: Tools) -> NDArray[np.int64]:
+    with tools.database.reading() as session:
+        return contents_of(session, shard.job_id)
+
+
+def _joined_before(session: Session, job: Job) -> NDArray[np.int64] | None:
+    """Return the contents that the last job has joined with one another, if by this version of the engine."""
+    last = jobs.last_succeeded(session, job.context_id, life.FIND_DUPLICATES)
+    first = shards.first_of(session, last.id, life.JOIN) if last else None
+    if first is None or first.input.get("engine_version") != ENGINE_VERSION:
+        return None
+    return unpacked(first.input_data)

@@ -1,0 +1,48 @@
+"""What the stages work with, made once in each process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lookalike.decoding import Limits
+from lookalike.features.extraction import Extracted, extract
+from storage.blobs import Blobs
+from storage.db import Database
+from storage.settings import Settings
+from worker.prepared import PreparedCache
+
+Extract = Callable[[bytes, Limits], Extracted]
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The database and blob store, and how an image is extracted (tests put a crashing one here)."""
+
+    settings: Settings
+    database: Database
+    blobs: Blobs
+    limits: Limits
+    extract: Extract = extract
+    prepared: PreparedCache = field(default_factory=PreparedCache)
+
+    @property
+    def cache_dir(self) -> Path:
+        """Where what can be made anew is kept beside the worker."""
+        return self.settings.data_dir / "cache"
+
+
+def make_tools(settings: Settings, extract: Extract = extract) -> Tools:
+    """Return the tools of this process; nothing is opened before it is used."""
+    return Tools(
+        settings,
+        Database(settings.database_url),
+        Blobs(settings.blob_url),
+        Limits(
+            max_bytes=settings.max_image_bytes,
+            max_pixels=settings.max_image_pixels,
+            max_frames=settings.max_image_frames,
+        ),
+        extract,
+    )
