@@ -159,6 +159,8 @@ def proxy_places(session: Session, content_ids: Sequence[int] | np.ndarray) -> l
 
 
 def _gather(session: Session, content_ids: Sequence[int] | np.ndarray) -> tuple[np.ndarray, list[str]]:
+    if not len(content_ids):
+        return np.empty(0, FEATURES), []
     wanted, places = np.unique(np.asarray(content_ids, np.int64), return_inverse=True)
     blocks, slots = _slots(session, wanted)
     records = np.empty(len(wanted), FEATURES)
