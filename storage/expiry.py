@@ -87,7 +87,7 @@ def _delete_groups(session: Session, job_id: uuid.UUID) -> int:
         .order_by(Group.grouping_id, Group.number.desc())
         .limit(CHUNK)
     )
-    groups = session.execute(some).tuples().all()
+    groups = session.execute(some).all()
     # The last of each grouping is its least.
     least: dict[int, int] = dict(groups)
     for grouping_id, number in least.items():

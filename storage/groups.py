@@ -240,7 +240,7 @@ def _listed(session: Session, grouping_id: int, numbers: list[int]) -> list[tupl
         .where(GroupImage.grouping_id == grouping_id, GroupImage.number.in_(numbers))
         .order_by(GroupImage.number, GroupImage.position)
     )
-    rows = session.execute(query).tuples()
+    rows = session.execute(query)
     return [
         (number, is_related, Listed(row_id, image_id, tenths / 10, *rest))
         for number, is_related, row_id, image_id, tenths, *rest in rows

@@ -136,7 +136,7 @@ def counts(session: Session, context_id: uuid.UUID) -> dict[str, int]:
     states = case((_is_in(FAILED), FAILED), (_is_in(READY), READY), else_=PENDING).label("state")
     query = select(states, func.count()).select_from(Image)
     query = query.outerjoin(Content, Content.id == Image.content_id).where(*_is_live(context_id))
-    found: dict[str, int] = dict(session.execute(query.group_by(states)).tuples().all())
+    found: dict[str, int] = dict(session.execute(query.group_by(states)).all())
     return {name: found.get(name, 0) for name in (PENDING, READY, FAILED)}
 
 
@@ -167,7 +167,7 @@ def sources(session: Session, row_ids: Sequence[int] | np.ndarray) -> list[Sourc
         .join(given, Image.id == given.c.id)
         .outerjoin(Content, Content.id == Image.content_id)
     )
-    return [Source(*row) for row in session.execute(query.order_by(Image.id)).tuples()]
+    return [Source(*row) for row in session.execute(query.order_by(Image.id))]
 
 
 def holders(session: Session, content_ids: Sequence[int] | np.ndarray) -> dict[int, Source]:
@@ -181,7 +181,7 @@ def holders(session: Session, content_ids: Sequence[int] | np.ndarray) -> dict[i
     )
     # The last one stays.
     order = (Image.removed_revision.is_(None), Image.source == STORED, Image.id)
-    rows = [Source(*row) for row in session.execute(query.order_by(*order)).tuples()]
+    rows = [Source(*row) for row in session.execute(query.order_by(*order))]
     return {source.content_id: source for source in rows if source.content_id is not None}
 
 
@@ -221,7 +221,7 @@ def image_ids(session: Session, row_ids: Sequence[int] | np.ndarray) -> dict[int
     for chunk in arrays.chunks(np.asarray(row_ids, np.int64).tolist()):
         given = arrays.ids(session, chunk)
         query = select(Image.id, Image.image_id).join(given, Image.id == given.c.id)
-        result.update(session.execute(query).tuples().all())
+        result.update(session.execute(query).all())
     return result
 
 

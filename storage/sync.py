@@ -106,7 +106,7 @@ class Sync:
         )
         query = select(*columns).join(given, Image.image_id == given.c.image_id)
         query = query.where(Image.context_id == self._context_id, Image.removed_revision.is_(None))
-        return [_Stored(*row) for row in self._session.execute(query).tuples()]
+        return [_Stored(*row) for row in self._session.execute(query)]
 
     def _revise(self) -> int:
         if self._revision is None:
