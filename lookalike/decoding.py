@@ -161,7 +161,6 @@ def _is_animated(image: Image.Image, limits: Limits) -> bool:
 def _shrink(image: JpegImageFile, data: bytes, limits: Limits, shrink_to: int | None) -> None:
     """Set a JPEG to be decoded at the scale asked for, and check what that takes."""
     full = image.size
-    scan_count = data.count(b"\xff\xda")
     for scale in _JPEG_SCALES if shrink_to is not None else ():
         if -(-full[0] // scale) * -(-full[1] // scale) >= (shrink_to or 0):
             image.draft(None, (full[0] // scale, full[1] // scale))
@@ -170,7 +169,8 @@ def _shrink(image: JpegImageFile, data: bytes, limits: Limits, shrink_to: int | 
     # Several scans are gathered in memory at full size before the first pixel is made.
     is_gathered = bool(image.info.get("progressive"))
     _check_pixels(full, limits.max_pixels * (1 if is_gathered else _DRAFT_ALLOWANCE))
-    if is_gathered and full[0] * full[1] * scan_count > limits.max_pixels * _SCAN_ALLOWANCE:
+    scan_count = data.count(b"\xff\xda") if is_gathered else 1
+    if full[0] * full[1] * scan_count > limits.max_pixels * _SCAN_ALLOWANCE:
         raise ImageTooLarge(f"The JPEG is stored in {scan_count:,} passes of {full[0]} × {full[1]} pixels.")
 
 

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
+from typing import cast
 
-import imagehash
+import cv2
 import numpy as np
 from PIL import Image
 
 from lookalike.decoding import Limits, Picture, decode
+from lookalike.features import border, detail, hashes, proxy
 from lookalike.features.record import FEATURES, Flag
+from lookalike.features.regions import region_hashes
+
+# Below this standard deviation of the 64 × 64 gray levels a hash is made of noise.
+_FLAT_CONTRAST = 3.0
+
+_GROSS_LACK = 0.5
+
+# One image, one thread: the workers already fill the cores.
+cv2.setNumThreads(1)
 
 
 @dataclass(frozen=True)
@@ -26,43 +36,58 @@ class Extracted:
 
 def extract(data: bytes, limits: Limits = Limits()) -> Extracted:
     """Return features and proxy of an image; raise DecodingError if it cannot be decoded."""
-    picture = decode(data, limits, shrink_to=120_000)
-    proxy = _proxy(picture)
+    picture = decode(data, limits, shrink_to=proxy.PIXELS)
     record = np.zeros((), FEATURES)
-    record["whole"] = [_hash(picture.image.transpose(t) if t is not None else picture.image) for t in _ORDER]
+    small = proxy.shrunk(picture.image)
+    encoded = proxy.encoded(small)
+    record["proxy_length"], record["proxy_width"], record["proxy_height"] = (
+        len(encoded),
+        small.width,
+        small.height,
+    )
+    gray = picture.image.convert("L")
+    record["flags"] = _describe_file(record, picture) | _hash(record, gray, small)
+    record["true_width"], record["true_height"] = _true_size(picture, gray)
+    return Extracted(cast(np.void, record[()]), encoded, picture.format, picture.width, picture.height)
+
+
+def _describe_file(record: np.ndarray, picture: Picture) -> Flag:
+    facts = picture.facts
+    record["width"], record["height"] = picture.width, picture.height
+    record["jpeg_quality"], record["metadata_count"] = facts.jpeg_quality, facts.metadata_count
+    record["taken_at"] = facts.taken_at
+    told = (
+        (picture.has_alpha, Flag.ALPHA),
+        (picture.is_animated, Flag.ANIMATED),
+        (facts.is_lossless, Flag.LOSSLESS),
+    )
+    return Flag(sum(flag for is_set, flag in told if is_set))
+
+
+def _hash(record: np.ndarray, gray: Image.Image, small: Image.Image) -> Flag:
+    """Fill in the hashes: the whole from all decoded pixels, its parts from the proxy's."""
+    levels = hashes.reduced(gray)
+    small_gray = cv2.cvtColor(np.asarray(small), cv2.COLOR_RGB2GRAY)
+    record["whole"] = hashes.oriented_hashes(levels)
+    record["regions"] = region_hashes(small_gray)
     record["trimmed"] = record["whole"][0]
-    record["regions"] = record["whole"][0]
-    record["contrast"] = np.asarray(picture.image.convert("L")).std()
-    record["flags"] = Flag.FLAT if record["contrast"] < 2 else 0
-    record["width"] = record["true_width"] = picture.width
-    record["height"] = record["true_height"] = picture.height
-    record["proxy_length"] = len(proxy)
-    record["proxy_width"], record["proxy_height"] = Image.open(io.BytesIO(proxy)).size
-    return Extracted(record[()], proxy, picture.format, picture.width, picture.height)
+    record["contrast"] = levels.std()
+    record["sharpness"] = detail.sharpness(small_gray)
+    flags = Flag.FLAT if record["contrast"] < _FLAT_CONTRAST else Flag(0)
+    if (box := border.inner_box(small_gray)) is not None:
+        left, top, right, bottom = box
+        inner = hashes.reduced(Image.fromarray(small_gray[top:bottom, left:right]))
+        if inner.std() >= _FLAT_CONTRAST:
+            record["trimmed"] = hashes.hash_of(inner)
+            flags |= Flag.HAS_TRIM
+    return flags
 
 
-_T = Image.Transpose
-# How EXIF orientations 1 to 8 are made of the upright picture.
-_ORDER = [
-    None,
-    _T.FLIP_LEFT_RIGHT,
-    _T.ROTATE_180,
-    _T.FLIP_TOP_BOTTOM,
-    _T.TRANSPOSE,
-    _T.ROTATE_270,
-    _T.TRANSVERSE,
-    _T.ROTATE_90,
-]
-
-
-def _hash(image: Image.Image) -> np.ndarray:
-    return np.packbits(imagehash.phash(image, hash_size=16).hash)
-
-
-def _proxy(picture: Picture) -> bytes:
-    image = picture.image.copy()
-    scale = min(1.0, (120_000 / (image.width * image.height)) ** 0.5)
-    image = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=85)
-    return out.getvalue()
+def _true_size(picture: Picture, gray: Image.Image) -> tuple[int, int]:
+    """Return the width and height that hold all the detail there is."""
+    share = detail.true_share(np.asarray(gray))
+    is_whole = gray.width == picture.width
+    # A JPEG read at a fraction shows no more than that fraction's detail: only a gross lack can be told.
+    if share == 1.0 or not (is_whole or share < _GROSS_LACK):
+        return picture.width, picture.height
+    return max(1, round(gray.width * share)), max(1, round(gray.height * share))
