@@ -1,0 +1,1 @@
+"""Verification: whether two candidate pictures show the same picture, and how they differ."""

@@ -1,0 +1,107 @@
+"""Alignments: the maps from one picture to another that are worth checking on pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.verification.geometry import Matrix, orientation, scaling, shape
+from lookalike.verification.keypoints import Keypoints, matches
+from lookalike.verification.subject import Prepared
+
+RANSAC_ERROR = 4.0  # px of a proxy
+MIN_INLIERS = 5
+MAX_STRETCH = 1.7
+REPEATED = 0.6  # share of key points found again in a plainly re-encoded copy
+FEW_INLIERS = 12  # below this the mirror image is tried too
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """A map from the second picture's proxy to the first's, and what speaks for it."""
+
+    matrix: Matrix
+    kind: str  # "keypoints" or "frame": whole frame on whole frame, turned as the hashes say
+    matched: int = 0
+    inliers: int = 0
+    spread: float = 0.0  # share of the first's area that the inliers span (one sigma ellipse)
+
+
+def hash_distances(first: Any, second: Any) -> NDArray[np.int64]:
+    """Bits (8,) between the first's whole hash and the second's under each EXIF orientation."""
+    different = np.bitwise_xor(second["whole"], first["whole"][0])
+    return np.asarray(np.bitwise_count(different).sum(axis=1), np.int64)
+
+
+def frame_alignment(first: Prepared, second: Prepared) -> Alignment:
+    """Whole frame on whole frame, turned or mirrored as the hashes agree best."""
+    turned = orientation(int(np.argmin(hash_distances(first.record, second.record))))
+    matrix = scaling(*first.size) @ turned @ np.linalg.inv(scaling(*second.size))
+    return Alignment(matrix, "frame")
+
+
+def keypoint_alignment(first: Prepared, second: Prepared) -> Alignment | None:
+    """The affine map most key points agree on; the mirror image is tried if few do."""
+    direct = _agreed(first.keypoints, second.keypoints, first.size)
+    if direct is not None and direct.inliers >= FEW_INLIERS:
+        return direct
+    mirrored = _agreed(first.keypoints, second.mirrored_keypoints, first.size)
+    found = [alignment for alignment in (direct, mirrored) if alignment is not None]
+    return max(found, key=lambda alignment: alignment.inliers, default=None)
+
+
+def _agreed(first: Keypoints, second: Keypoints, size: tuple[int, int]) -> Alignment | None:
+    pairs = matches(first, second)
+    if len(pairs) < MIN_INLIERS:
+        return None
+    targets, sources = first.places[pairs[:, 0]], second.places[pairs[:, 1]]
+    # OpenCV's RANSAC seeds its own generator with a constant: the same matches give the same map.
+    affine, kept = cv2.estimateAffine2D(
+        sources,
+        targets,
+        method=cv2.RANSAC,
+        ransacReprojThreshold=RANSAC_ERROR,
+        maxIters=1000,
+        confidence=0.995,
+    )
+    if affine is None or int(kept.sum()) < MIN_INLIERS:
+        return None
+    matrix = np.vstack([affine, [0.0, 0.0, 1.0]])
+    if not _is_plausible(matrix):
+        return None
+    inliers = targets[kept.ravel() > 0]
+    return Alignment(matrix, "keypoints", len(pairs), len(inliers), _spread(inliers, size))
+
+
+def _is_plausible(matrix: Matrix) -> bool:
+    """Whether a copy could look like that: moderate scale, little stretch."""
+    found = shape(matrix)
+    return 0.15 < found.scale < 7.0 and found.stretch < MAX_STRETCH
+
+
+def _spread(places: NDArray[np.float32], size: tuple[int, int]) -> float:
+    determinant = float(np.linalg.det(np.cov(places.T)))
+    return max(0.0, determinant) ** 0.5 / (size[0] * size[1])
+
+
+def shared_detail(first: Prepared, second: Prepared, alignment: Alignment) -> float:
+    """Share of key points, 0 to 100, that both pictures have at the same place of their common frame.
+
+    Counted against the picture with more of them there: what was painted out counts as lost.
+    """
+    if alignment.inliers == 0:
+        return 0.0
+    matrix = alignment.matrix
+    inside_first = _inside(first.keypoints.places, np.linalg.inv(matrix), second.size)
+    inside_second = _inside(second.keypoints.places, matrix, first.size)
+    most = REPEATED * max(inside_first, inside_second, 1)
+    return round(min(100.0, 100.0 * alignment.inliers / most), 1)
+
+
+def _inside(places: NDArray[np.float32], matrix: Matrix, size: tuple[int, int]) -> int:
+    mapped = places @ matrix[:2, :2].T + matrix[:2, 2]
+    return int(((mapped >= 0) & (mapped <= size)).all(axis=1).sum())

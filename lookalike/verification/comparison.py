@@ -1,0 +1,207 @@
+"""The comparison of two pictures: similarity, relation, and the evidence for both."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lookalike import relations, similarity
+from lookalike.verification.agreement import Agreement, measure
+from lookalike.verification.alignment import (
+    Alignment,
+    frame_alignment,
+    hash_distances,
+    keypoint_alignment,
+    shared_detail,
+)
+from lookalike.verification.changes import Changes, find
+from lookalike.verification.geometry import corners
+from lookalike.verification.identity import have_same_pixels
+from lookalike.verification.overlap import overlap
+from lookalike.verification.subject import Prepared
+from lookalike.verification.transform import Transform, describe
+from lookalike.verification.verdict import Verdict, judge, reconsidered
+
+AGREEMENT_SIDE = 140  # grid px: tiles of 15 px are then about a ninth of the side
+CHANGES_SIDE = 320
+NEARLY_PERFECT = 1.994  # of 2: no other alignment can be much better
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How alike two pictures are.
+
+    `transform` tells how the second is made from the first, `evidence` what was found at each step; both hold
+    only what JSON can hold.
+    """
+
+    similarity: float
+    relation: str
+    transform: dict[str, Any]
+    evidence: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An alignment with what the pixels say about it."""
+
+    alignment: Alignment
+    agreement: Agreement
+    shares: tuple[float, float]  # of the first and of the second that are common
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """What orders competing alignments."""
+        return judge(self.alignment, self.agreement).is_copy, self.agreement.good + self.agreement.tile
+
+
+def verify(a: Prepared, b: Prepared) -> Comparison:
+    """Compare two pictures; verify(b, a) has the same similarity and relation, and the inverse transform."""
+    # The order is fixed by what the pictures are: RANSAC and grids would else give slightly other numbers.
+    swapped = b.key < a.key
+    first, second = (b, a) if swapped else (a, b)
+    checked = _best_alignment(first, second)
+    evidence: dict[str, Any] = {"hashes": _hash_evidence(first, second)}
+    if checked is None:
+        verdict = Verdict("nothing", "nothing_in_common")
+        evidence |= {"verdict": dataclasses.asdict(verdict), "shared_detail": 0.0}
+        return Comparison(0.0, relations.UNRELATED, {}, evidence)
+    return _described(first, second, checked, evidence, swapped)
+
+
+def _best_alignment(first: Prepared, second: Prepared) -> Checked | None:
+    """Of the alignments worth a look, the one whose pixels agree best."""
+    by_keypoints, by_frame = keypoint_alignment(first, second), frame_alignment(first, second)
+    if by_keypoints is None:
+        return _checked(first, second, by_frame)
+    if _is_same_place(by_frame, by_keypoints, first, second):
+        # The frame's map is exact where it holds; the key points then are evidence for it.
+        frame = _checked(first, second, _with_inliers(by_frame, by_keypoints))
+        if frame is not None and frame.agreement.good + frame.agreement.tile > NEARLY_PERFECT:
+            return frame
+        return _better(frame, _checked(first, second, by_keypoints))
+    keypoints = _checked(first, second, by_keypoints)
+    if keypoints is not None and keypoints.rank[0]:
+        return keypoints
+    return _better(keypoints, _checked(first, second, by_frame))
+
+
+def _better(one: Checked | None, other: Checked | None) -> Checked | None:
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=lambda checked: checked.rank)
+
+
+def _checked(first: Prepared, second: Prepared, alignment: Alignment) -> Checked | None:
+    common = overlap(first, second, alignment.matrix, AGREEMENT_SIDE)
+    return (
+        None
+        if common is None
+        else Checked(alignment, measure(common), (common.share_of_first, common.share_of_second))
+    )
+
+
+def _with_inliers(frame: Alignment, keypoints: Alignment) -> Alignment:
+    return dataclasses.replace(
+        frame, matched=keypoints.matched, inliers=keypoints.inliers, spread=keypoints.spread
+    )
+
+
+def _is_same_place(frame: Alignment, keypoints: Alignment, first: Prepared, second: Prepared) -> bool:
+    """Whether both maps put the second's corners within 1.5 % of the first's diagonal."""
+    apart = corners(frame.matrix, second.size) - corners(keypoints.matrix, second.size)
+    return bool(np.hypot(apart[:, 0], apart[:, 1]).max() < 0.015 * math.hypot(*first.size))
+
+
+def _described(
+    first: Prepared, second: Prepared, checked: Checked, evidence: dict[str, Any], swapped: bool
+) -> Comparison:
+    alignment, agreement = checked.alignment, checked.agreement
+    verdict = judge(alignment, agreement)
+    transform = describe(alignment.matrix, checked.shares, agreement, first, second)
+    changes = _changes(first, second, checked) if verdict.connects else Changes()
+    verdict = reconsidered(verdict, agreement, changes)
+    findings = _findings(transform, agreement, changes)
+    found, relation = _judged(verdict, findings, transform, checked, changes)
+    if verdict.is_copy and have_same_pixels(first, second, agreement.difference):
+        found, relation = similarity.SAME_PIXELS, relations.IDENTICAL_PIXELS
+    evidence |= {
+        "key_points": _keypoint_evidence(first, second, alignment),
+        "agreement": _rounded(dataclasses.asdict(agreement)),
+        "changes": _rounded(dataclasses.asdict(changes)),
+        "shared_detail": shared_detail(first, second, alignment),
+        "verdict": dataclasses.asdict(verdict),
+    }
+    shown = transform.inverse() if swapped else transform
+    return Comparison(similarity.rounded(found), relation, shown.as_dict(), evidence)
+
+
+def _changes(first: Prepared, second: Prepared, checked: Checked) -> Changes:
+    common = overlap(first, second, checked.alignment.matrix, CHANGES_SIDE)
+    return find(common) if common else Changes()
+
+
+def _judged(
+    verdict: Verdict,
+    findings: similarity.Findings,
+    transform: Transform,
+    checked: Checked,
+    changes: Changes,
+) -> tuple[float, str]:
+    if verdict.is_copy:
+        relation = relations.of_copy(findings, mirrored=transform.mirrored, turned=transform.is_turned)
+        return similarity.of_copy(findings), relation
+    if verdict.kind == "edited":
+        return similarity.of_edited(max(changes.share, checked.agreement.recoloured)), relations.EDITED
+    if verdict.kind == "scene":
+        found = similarity.of_scene(checked.alignment.inliers, checked.agreement.good)
+    else:
+        found = similarity.of_unrelated(checked.agreement.whole, checked.agreement.good)
+    return found, relations.of_others(found)
+
+
+def _findings(transform: Transform, agreement: Agreement, changes: Changes) -> similarity.Findings:
+    return similarity.Findings(
+        overlap=transform.overlap,
+        resize=abs(math.log(transform.scale)),
+        stretch=transform.stretch,
+        quarter_turn_or_mirror=transform.mirrored or transform.is_turned,
+        tilt=transform.tilt,
+        colour_shift=math.hypot(agreement.colour_shift, agreement.colour_spread),
+        contrast_shift=abs(math.log(agreement.gain)),
+        negative=agreement.negative,
+        good=agreement.good,
+        tile=agreement.tile,
+        residual=agreement.residual,
+        changed=changes.share,
+    )
+
+
+def _hash_evidence(first: Prepared, second: Prepared) -> dict[str, Any]:
+    distances = hash_distances(first.record, second.record)
+    trimmed = np.bitwise_xor(first.record["trimmed"], second.record["trimmed"])
+    return {
+        "whole": int(distances[0]),
+        "turned": int(distances.min()),
+        "orientation": int(distances.argmin()) + 1,
+        "trimmed": int(np.bitwise_count(trimmed).sum()),
+        "bits": 256,
+    }
+
+
+def _keypoint_evidence(first: Prepared, second: Prepared, alignment: Alignment) -> dict[str, Any]:
+    return {
+        "counts": [len(first.keypoints), len(second.keypoints)],
+        "matched": alignment.matched,
+        "inliers": alignment.inliers,
+        "spread": round(alignment.spread, 4),
+        "alignment": alignment.kind,
+    }
+
+
+def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in figures.items()}

@@ -1,0 +1,67 @@
+"""Key points: ORB corners with binary descriptors, and their matches between two pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+KEYPOINT_COUNT = 500
+RATIO = 0.86  # of the best to the second best distance
+MAX_DISTANCE = 64  # of 256 bits
+
+
+@dataclass(frozen=True, slots=True)
+class Keypoints:
+    """Places (n, 2) float32 in px and descriptors (n, 32) uint8."""
+
+    places: NDArray[np.float32]
+    descriptors: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def mirrored(self, width: int) -> Keypoints:
+        """The same descriptors at the mirrored places."""
+        places = self.places.copy()
+        places[:, 0] = width - places[:, 0]
+        return Keypoints(places, self.descriptors)
+
+
+@cache
+def _detector() -> Any:
+    # One thread: workers run one process per core, and more threads would change the order of key points.
+    cv2.setNumThreads(1)
+    return cv2.ORB_create(
+        nfeatures=KEYPOINT_COUNT, scaleFactor=1.2, nlevels=8, fastThreshold=8, edgeThreshold=16, patchSize=31
+    )
+
+
+def detect(gray: NDArray[np.uint8]) -> Keypoints:
+    """Find up to KEYPOINT_COUNT key points in a gray picture."""
+    points, descriptors = _detector().detectAndCompute(gray, None)
+    if descriptors is None:
+        return Keypoints(np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8))
+    # OpenCV counts from the centre of the first pixel; here the corner of the picture is (0, 0).
+    places = np.array([point.pt for point in points], np.float32).reshape(-1, 2) + np.float32(0.5)
+    return Keypoints(places, descriptors)
+
+
+def matches(first: Keypoints, second: Keypoints) -> NDArray[np.int64]:
+    """Pairs (k, 2) of indices whose descriptors are near and clearly nearer than the next best."""
+    if len(first) < 4 or len(second) < 4:
+        return np.zeros((0, 2), np.int64)
+    distances, nearest = cv2.batchDistance(
+        first.descriptors, second.descriptors, cv2.CV_32S, normType=cv2.NORM_HAMMING, K=2
+    )
+    clear = (distances[:, 0] <= MAX_DISTANCE) & (distances[:, 0] < RATIO * distances[:, 1])
+    query = np.flatnonzero(clear)
+    train, distance = nearest[query, 0], distances[query, 0]
+    # Each key point of the second is claimed once, by the nearest of the first.
+    order = np.lexsort((query, distance, train))
+    chosen = order[np.unique(train[order], return_index=True)[1]]
+    return np.stack([query[chosen], train[chosen]], axis=1).astype(np.int64)

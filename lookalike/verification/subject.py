@@ -1,0 +1,119 @@
+"""One side of a comparison: what is known of a picture, and what verification derives from it once."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lookalike.verification.keypoints import Keypoints, detect
+from lookalike.verification.pixels import PixelDigest, digest
+
+# All proxies are brought to this area: long strips keep their detail, and memory stays bounded.
+PROXY_AREA = 400 * 300
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A picture to compare: its FEATURES record, its proxy (JPEG bytes), and how to get its content.
+
+    `content` returns the file's bytes; without it identical pixels cannot be proven, and 99.9 is the most.
+    """
+
+    record: Any
+    proxy: bytes
+    content: Callable[[], bytes] | None = None
+    byte_count: int = 0
+
+
+@dataclass
+class Prepared:
+    """A subject with its proxy decoded; key points and pixel digest are made when first asked for."""
+
+    subject: Subject
+    pixels: NDArray[np.uint8] = field(repr=False)
+    _halved: list[NDArray[np.uint8]] = field(default_factory=list, repr=False)
+
+    @property
+    def record(self) -> Any:
+        """The FEATURES record."""
+        return self.subject.record
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the proxy as used here, in px."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    @property
+    def full_size(self) -> tuple[int, int]:
+        """Oriented width and height of the picture itself, in px."""
+        return int(self.record["width"]), int(self.record["height"])
+
+    @cached_property
+    def key(self) -> bytes:
+        """What orders the two sides of a comparison, whatever order they are given in."""
+        return bytes(np.asarray(self.record["whole"]).tobytes()) + self.subject.proxy
+
+    @cached_property
+    def gray(self) -> NDArray[np.uint8]:
+        """The proxy in gray."""
+        return np.asarray(cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+
+    def halved(self, times: int) -> NDArray[np.uint8]:
+        """The proxy, halved `times` times; at most down to 8 px."""
+        while len(self._halved) <= times:
+            last = self._halved[-1] if self._halved else None
+            self._halved.append(self.pixels if last is None else _half(last))
+        return self._halved[times]
+
+    @cached_property
+    def keypoints(self) -> Keypoints:
+        """Key points of the proxy."""
+        return detect(self.gray)
+
+    @cached_property
+    def mirrored_keypoints(self) -> Keypoints:
+        """Key points of the proxy's mirror image, at their places in the proxy itself."""
+        mirrored = detect(np.ascontiguousarray(self.gray[:, ::-1]))
+        return mirrored.mirrored(self.size[0])
+
+    @cached_property
+    def pixel_digest(self) -> PixelDigest | None:
+        """Digest of the fully decoded pixels, or None where the content is not at hand or not readable."""
+        return digest(self.subject.content) if self.subject.content else None
+
+
+def prepare(subject: Subject) -> Prepared:
+    """Decode the proxy once; the result may be kept for all comparisons of this picture."""
+    with Image.open(io.BytesIO(subject.proxy)) as image:
+        pixels = np.asarray(image.convert("RGB"), np.uint8)
+    return Prepared(subject, _resized(pixels))
+
+
+def _resized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Shrink to PROXY_AREA; enlarge tiny pictures so that key points find room for their patches."""
+    height, width = pixels.shape[:2]
+    scale = (PROXY_AREA / (height * width)) ** 0.5
+    if scale > 1:
+        # Enlarging adds no detail; only pictures too small for a 31 px patch on several levels gain.
+        scale = min(scale, max(1.0, 160 / max(height, width)))
+    if 0.95 < scale <= 1.0:
+        return pixels
+    size = max(8, round(width * scale)), max(8, round(height * scale))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
+
+
+def _half(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    if min(height, width) < 16:
+        return pixels
+    size = (width + 1) // 2, (height + 1) // 2
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
