@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
@@ -69,13 +70,6 @@ class Bars:
         """Leave the terminal clean."""
         self._progress.stop()
 
-    def counting(self, items: Iterable[T]) -> Iterator[T]:
-        """Pass items on and show how many there were."""
-        for count, item in enumerate(items, start=1):
-            if count % 1000 == 0:
-                self._show("import", count, None)
-            yield item
-
     def show(self, stages: Iterable[StageProgress]) -> None:
         """Show how far the stages are."""
         for stage in stages:
@@ -88,8 +82,9 @@ class Bars:
         self._progress.update(self._tasks[name], completed=done, total=total)
 
 
-def poll(look: Callable[[], T | None]) -> T:
-    """Look again and again until there is something."""
-    while (found := look()) is None:
+def poll(look: Callable[[], T | None], patience_seconds: float = math.inf) -> T | None:
+    """Look again and again until there is something, or patience ends."""
+    deadline = time.monotonic() + patience_seconds
+    while (found := look()) is None and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
     return found

@@ -26,7 +26,8 @@ REASONS = {
 def show(report: Report, console: Console) -> None:
     """Print the groups, what could be freed, and a word about errors."""
     for number, group in enumerate(report.groups[:SHOWN_GROUPS], start=1):
-        console.print(_group_table(number, group))
+        console.print(Text(f"Group {number}", style="bold"))
+        console.print(_group_table(group))
         for line in _related_lines(group):
             console.print(Text(line, style="dim"))
         console.print()
@@ -50,14 +51,14 @@ def summary(report: Report) -> str:
     return f"{images}: {groups} with {told}; without the copies {freed} would be free."
 
 
-def _group_table(number: int, group: Group) -> Table:
-    title = Text(f"Group {number}", style="bold", end="")
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, show_header=False)
-    table.add_column(justify="right")
+def _group_table(group: Group) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1, 0, 1))
+    table.add_column(justify="right", min_width=5)
     table.add_column()
     table.add_column(overflow="fold")
     table.add_column(justify="right")
     table.add_column(justify="right")
+    table.add_column(style="dim")
     for row in _rows(group.images, group.original_reasons):
         table.add_row(*row)
     return table
@@ -71,14 +72,13 @@ def _rows(images: Sequence[GroupImage], reasons: Sequence[str]) -> Iterator[tupl
             Text("original" if is_original else image.relation.replace("_", " ")),
             Text(_printable(image.image_id), style="green" if is_original else ""),
             Text(f"{image.width}×{image.height} {image.format}"),
-            Text(_size(image, reasons if is_original else ())),
+            Text(readable_bytes(image.byte_count)),
+            Text(_told(reasons) if is_original else ""),
         )
 
 
-def _size(image: GroupImage, reasons: Sequence[str]) -> str:
-    size = readable_bytes(image.byte_count)
-    told = ", ".join(REASONS.get(reason, reason.replace("_", " ")) for reason in reasons)
-    return f"{size}  ({told})" if told else size
+def _told(reasons: Sequence[str]) -> str:
+    return ", ".join(REASONS.get(reason, reason.replace("_", " ")) for reason in reasons)
 
 
 def _related_lines(group: Group) -> Iterator[str]:

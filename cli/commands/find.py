@@ -95,12 +95,13 @@ def _finish_what_was_begun(directory: Path) -> bool:
 
 
 def _searched(paths: list[Path], against: Path | None, threshold: float, data_dir: Path | None) -> Found:
-    from cli.folders import Folders
+    from cli.places import Places
 
-    folders = Folders(paths, against)
+    places = Places(paths, against)
+    # Only now: what has been typed wrong is told at once.
     from cli import search, wiring
 
-    return search.run(folders, threshold, wiring.embedded_settings(data_dir))
+    return search.run(places, threshold, wiring.embedded_settings(data_dir))
 
 
 def _show(report: Report, *, on_standard_error: bool) -> None:

@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
+HOST_HELP = "Address to listen on; 0.0.0.0 lets other machines in."
 DATA_DIR_HELP = "Where features and results are kept; your own data folder if not given."
 
 
 def serve(
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")
-    ] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help=HOST_HELP)] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.")
     ] = 8080,
@@ -25,7 +24,8 @@ def serve(
     from cli import http, wiring
 
     settings = wiring.embedded_settings(data_dir)
-    with wiring.serving(settings) as parts:
+    wiring.log_to_standard_error(settings.log_level)
+    with wiring.embedded(settings, attach=False) as parts:
         http.run(parts, host, port, announce=lambda url: _announce(url, settings.data_dir))
 
 

@@ -49,12 +49,12 @@ def _told(got: list[list[str]], wanted: list[list[str]]) -> int:
         print(f"\nAs expected: {len(wanted)} groups, and the photos without copies in none.")
         return 0
     print("\nThese are not the expected groups:", file=sys.stderr)
-    print(
-        *(f"  expected and not found: {', '.join(group)}" for group in wanted if group not in got), sep="\n"
-    )
-    print(
-        *(f"  found and not expected: {', '.join(group)}" for group in got if group not in wanted), sep="\n"
-    )
+    for group in wanted:
+        if group not in got:
+            print(f"  expected and not found: {', '.join(group)}", file=sys.stderr)
+    for group in got:
+        if group not in wanted:
+            print(f"  found and not expected: {', '.join(group)}", file=sys.stderr)
     return 1
 
 

@@ -30,23 +30,23 @@ def halved(photo: Image.Image, path: Path) -> None:
 def cropped(photo: Image.Image, path: Path) -> None:
     """Four hundredths gone on each side."""
     x, y = photo.width // 25, photo.height // 25
-    photo.crop((x, y, photo.width - x, photo.height - y)).save(path, quality=92)
+    photo.crop((x, y, photo.width - x, photo.height - y)).save(path, quality=85)
 
 
 def toned(photo: Image.Image, path: Path) -> None:
     """Brighter and more colourful, as a phone's "enhance" does."""
     brighter = ImageEnhance.Brightness(photo).enhance(1.12)
-    ImageEnhance.Color(brighter).enhance(1.25).save(path, quality=92)
+    ImageEnhance.Color(brighter).enhance(1.25).save(path, quality=85)
 
 
 def rotated(photo: Image.Image, path: Path) -> None:
     """Turned by a quarter."""
-    photo.transpose(Image.Transpose.ROTATE_90).save(path, quality=92)
+    photo.transpose(Image.Transpose.ROTATE_90).save(path, quality=85)
 
 
 def mirrored(photo: Image.Image, path: Path) -> None:
     """Left and right swapped."""
-    photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path, quality=92)
+    photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path, quality=85)
 
 
 def on_its_side(photo: Image.Image, path: Path) -> None:
@@ -60,7 +60,7 @@ def watermarked(photo: Image.Image, path: Path) -> None:
     """With a line of text in the corner."""
     marked = photo.convert("RGB")
     ImageDraw.Draw(marked).text((12, marked.height - 34), "© my photo blog", fill="white", font_size=22)
-    marked.save(path, quality=92)
+    marked.save(path, quality=85)
 
 
 COPIES: dict[str, Callable[[Image.Image, Path], None]] = {

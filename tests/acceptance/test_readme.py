@@ -91,7 +91,7 @@ def test_a_second_server_on_one_data_directory_is_refused(server: str, data_dir:
     done = run("serve", "--port", free_port(), "--data-dir", data_dir)
     assert done.returncode == 2, done.stderr
     assert str(data_dir) in done.stderr
-    assert "in use" in done.stderr
+    assert "already serves" in done.stderr
     assert re.search(r"process \d+", done.stderr)
 
 
