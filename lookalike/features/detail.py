@@ -23,7 +23,7 @@ _RING_SIZES = np.bincount(_RING)
 
 
 def sharpness(gray: np.ndarray) -> float:
-    """Return the strength of the finest details over that of the next finest: 1 is crisp, 0 blurred, 4 the most."""
+    """Return the strength of the finest details over that of the next: 1 crisp, 0 blurred, at most 4."""
     if min(gray.shape) < 8:
         return 0.0
     half, finest = _split(gray.astype(np.float32))

@@ -46,7 +46,8 @@ def packed(coefficients: np.ndarray) -> np.ndarray:
     """Return (n, 32) uint8, a hash for each of (n, 16, 16) coefficients: which are above their median."""
     lower, upper = _middle(coefficients)
     medians = (lower + upper) / 2
-    return np.packbits(coefficients.reshape(len(coefficients), -1) > medians[:, None], axis=1)
+    bits: np.ndarray = coefficients.reshape(len(coefficients), -1) > medians[:, None]
+    return np.packbits(bits, axis=1)
 
 
 def _middle(coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

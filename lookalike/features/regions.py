@@ -40,7 +40,8 @@ def _waves(start: float, end: float) -> np.ndarray:
     middle = (np.minimum(edges[1:], right) + np.maximum(edges[:-1], left)) / 2
     phase = np.clip((middle - left) / (right - left), 0, 1)
     waves = np.cos(np.pi * np.arange(KEPT)[:, None] * phase) * share / (right - left)
-    return waves.astype(np.float32)
+    single: np.ndarray = waves.astype(np.float32)
+    return single
 
 
 def region_hashes(gray: np.ndarray) -> np.ndarray:
