@@ -27,7 +27,7 @@ def record(session: Session, job_id: uuid.UUID, errors: Iterable[tuple[str, str,
 
 
 def record_known(session: Session, job_id: uuid.UUID, context_id: uuid.UUID, extractor_version: int) -> None:
-    """Add what is known already to be wrong with live images of a context, whose bytes are not tried again."""
+    """Add what is known to be wrong with live images of a context: their bytes are not tried again."""
     is_current = Content.extractor_version == extractor_version
     known = (
         select(
@@ -73,4 +73,4 @@ def of_contents(
         Content.error_code.is_not(None),
         Content.extractor_version == extractor_version,
     )
-    return {sha256: (code, detail) for sha256, code, detail in session.execute(query).tuples()}
+    return {row[0]: (str(row[1]), row[2]) for row in session.execute(query).tuples()}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, exists, select, update
+from sqlalchemy import CursorResult, delete, exists, func, select, update
 
 from lookalike import jobs as life
 from lookalike.errors import Conflict, InvalidInput, NotFound
@@ -20,6 +20,7 @@ from storage.types import utc_now
 JobId = uuid.UUID
 # Rows that a session holds are never brought up to date behind its back: read them again.
 _UPDATE = update(Job).execution_options(synchronize_session=False)
+_FRESH = {"populate_existing": True}
 _UPDATE_STAGE = update(Stage).execution_options(synchronize_session=False)
 
 
@@ -67,15 +68,21 @@ def page(
     *,
     client_id: str | None = None,
     context_id: uuid.UUID | None = None,
+    kind: str | None = None,
+    state: str | None = None,
     limit: int = 50,
     cursor: str | None = None,
 ) -> Page[Job]:
-    """Return jobs, newest first."""
+    """Return jobs, newest first; those of a context, a kind and a state if given."""
     query = select(Job).order_by(Job.id.desc()).limit(checked_limit(limit) + 1)
     if client_id is not None:
         query = query.join(Context, Context.id == Job.context_id).where(Context.client_id == client_id)
     if context_id is not None:
         query = query.where(Job.context_id == context_id)
+    if kind is not None:
+        query = query.where(Job.kind == kind)
+    if state is not None:
+        query = query.where(Job.state == state)
     if cursor is not None:
         query = query.where(Job.id < _id_of(decode_cursor(cursor)[0]))
     return page_of(session.scalars(query).all(), limit, key=lambda job: [str(job.id)])
@@ -85,6 +92,24 @@ def stages(session: Session, job_id: uuid.UUID) -> list[Stage]:
     """Return the stages of a job in their order, as they are now."""
     query = select(Stage).where(Stage.job_id == job_id).order_by(Stage.position)
     return list(session.scalars(query.execution_options(populate_existing=True)))
+
+
+def with_stages(session: Session, job_ids: Iterable[uuid.UUID]) -> list[tuple[Job, list[Stage]]]:
+    """Return those of the jobs that exist, each with its stages in their order, as they are now."""
+    wanted = list(job_ids)
+    jobs = session.scalars(select(Job).where(Job.id.in_(wanted)), execution_options=_FRESH).all()
+    query = select(Stage).where(Stage.job_id.in_(wanted)).order_by(Stage.job_id, Stage.position)
+    of_job: dict[uuid.UUID, list[Stage]] = {job.id: [] for job in jobs}
+    for stage in session.scalars(query, execution_options=_FRESH):
+        if stage.job_id in of_job:
+            of_job[stage.job_id].append(stage)
+    return [(job, of_job[job.id]) for job in jobs]
+
+
+def state_counts(session: Session) -> dict[str, int]:
+    """Return how many jobs there are in each state; states without any are left out."""
+    query = select(Job.state, func.count()).group_by(Job.state)
+    return dict(session.execute(query).tuples().all())
 
 
 def state_of(session: Session, job_id: uuid.UUID) -> str | None:
@@ -122,7 +147,7 @@ def fail(session: Session, job_id: uuid.UUID, code: str, detail: str, *, expiry_
 
 
 def cancel(session: Session, job_id: uuid.UUID, *, expiry_days: int) -> Job:
-    """Stop a job: at once if none of its shards runs, else when those have noticed. Raises Conflict if it has ended."""
+    """Stop a job, at once if none of its shards runs. Raises Conflict if it has ended."""
     if not _move(session, life.CANCEL, Job.id == job_id):
         job = get(session, job_id)
         if job.state != life.CANCELLING:

@@ -215,7 +215,7 @@ def jobs_to_send(session: Session) -> list[uuid.UUID]:
 
 
 def take_window(session: Session, job_id: uuid.UUID, size: int = WINDOW) -> list[Message]:
-    """Mark the next shards of a job as sent, as many as its window has room for, and return their messages."""
+    """Mark the next shards of a job as sent, as its window has room, and return their messages."""
     unsent = [row.id for row in _front(session, job_id, size) if row.sent_at is None]
     return _sent(session, unsent, Shard.sent_at.is_(None))
 

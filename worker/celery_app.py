@@ -1,4 +1,4 @@
-"""The Celery application: tasks named after stages that take the id of a shard, and the life of the processes."""
+"""The Celery application: tasks named after stages, and the life of the processes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from celery import Celery, signals
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
-from kombu import Queue
+from kombu.entity import Queue
 
 from lookalike import jobs as life
 from lookalike.features.extraction import extract
@@ -19,7 +19,7 @@ from worker.dispatch import Dispatcher
 from worker.recovery import Recovery
 from worker.tools import Extract, Tools, make_tools
 
-# Far above the longest shard: a message that comes back too early does no harm, as its shard is claimed, but costs.
+# Far above the longest shard: a message that comes back too early finds its shard claimed, but costs.
 VISIBILITY_TIMEOUT_SECONDS = 6 * 3600
 # What never returns to Python is ended after so long, and counts as a crash of its worker.
 HARD_LIMITS_SECONDS = {
@@ -50,7 +50,7 @@ def make_app(broker_url: str, settings: Settings, extract: Extract = extract) ->
 
 def _configuration(settings: Settings) -> dict[str, Any]:
     return {
-        "task_queues": [Queue(name) for name in life.QUEUES],
+        "task_queues": [Queue(name) for name in life.QUEUES],  # type: ignore[no-untyped-call]
         "task_default_queue": life.INTERACTIVE,
         "task_ignore_result": True,
         # Retries are ours, in SQL. A message is done with when its task ends, however it ends.
@@ -104,7 +104,7 @@ class _Processes:
     @functools.cached_property
     def tools(self) -> Tools:
         """The tools of this process, made when first asked for: after the fork."""
-        return make_tools(self._settings, self._extract)
+        return make_tools(self._settings, extract=self._extract)
 
     @functools.cached_property
     def dispatcher(self) -> Dispatcher:

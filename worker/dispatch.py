@@ -32,7 +32,7 @@ class Dispatcher:
         return self.send(messages)
 
     def send(self, messages: Iterable[Message]) -> int:
-        """Send messages; call it after the commit, as a worker must never look for a row that is not there yet.
+        """Send messages, after the commit: a worker must never look for a row that is not there yet.
 
         Those that cannot be sent now are lost, and recovery sends them again.
         """

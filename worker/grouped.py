@@ -107,7 +107,7 @@ class Collection:
         return np.flatnonzero(~is_listed & (self._counts > 1))
 
     def _alone(self, copies: Integers, first: int, threshold_tenths: int) -> Entries:
-        """Groups of one content each, numbered from `first`; what matches it belongs elsewhere and is related."""
+        """Groups of one content each, numbered from `first`; what matches it is elsewhere and related."""
         number_of = np.full(len(self._contents), -1, np.int64)
         number_of[copies] = np.arange(first, first + len(copies))
         near = np.flatnonzero(self._matches.tenths >= threshold_tenths)

@@ -89,7 +89,7 @@ def _finish(stage: str, shard: Shard, outcome: Outcome, started: float, tools: T
             raise FenceError
         outcome.store(session)
         if jobs.count_shard(session, shard, item_count):
-            advance(session, shard.job_id, tools.settings.job_expiry_days)
+            advance(session, shard.job_id, tools.expiry_days)
         messages = shards.take_window(session, shard.job_id)
     log.info("shard.done", item_count=item_count, milliseconds=milliseconds)
     return messages
@@ -98,7 +98,7 @@ def _finish(stage: str, shard: Shard, outcome: Outcome, started: float, tools: T
 def _give_back(shard: Shard, reason: str, tools: Tools) -> None:
     with tools.database.transaction() as session:
         shards.release(session, shard.id, shard.attempt)
-        jobs.finish_cancel(session, shard.job_id, expiry_days=tools.settings.job_expiry_days)
+        jobs.finish_cancel(session, shard.job_id, expiry_days=tools.expiry_days)
     log.info("shard.given_back", reason=reason)
 
 

@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 
-# Read by Celery when it is imported: SIGTERM gives what runs a few seconds to stop between items, then leaves.
+# Read by Celery when it is imported: SIGTERM gives what runs some seconds to stop between two items.
 os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
 
 from celery import Celery

@@ -79,10 +79,10 @@ class Recovery:
                 return
         with self._tools.database.transaction() as session:
             for shard in shards.expired(session):
-                recover(session, shard, self._tools.settings.job_expiry_days)
+                recover(session, shard, self._tools.expiry_days)
 
     def _move_jobs(self) -> None:
-        days = self._tools.settings.job_expiry_days
+        days = self._tools.expiry_days
         self._for_each(
             jobs.cancelling, lambda session, job: jobs.finish_cancel(session, job, expiry_days=days)
         )

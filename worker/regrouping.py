@@ -1,4 +1,4 @@
-"""Groups of a job at any threshold, from the matches that are stored: the same rule, not a filter on its groups."""
+"""Groups of a job at any threshold, from stored matches: the same rule, not a filter on its groups."""
 
 from __future__ import annotations
 

@@ -18,14 +18,27 @@ from lookalike.errors import ImageTooLarge, InvalidSource, Unreadable
 _HEAD_BYTES = 1024
 _ESCAPED = "file:"
 # Formats that are images to their users, whether or not we can read them.
-_MORE_EXTENSIONS = frozenset(
-    ".heic .heif .hif .avif .jxl .jxr .wdp .hdp .hdr .exr .ff .pam .p7 .xcf .svg .fpx .bpg .flif .mng .jng "
-    ".pic .cr2 .cr3 .nef .arw .dng .orf .rw2 .raf .pef .srw .wal .cel .lut".split()
-)
-_EXTENSIONS_OF_OTHERS = frozenset((".pdf", ".mpg", ".mpeg", ".h5", ".hdf", ".grib", ".bufr", ".ps", ".pxr"))
-_NOT_PICTURES = frozenset(
-    ("PDF", "MPEG video", "MP4 video", "WebM video", "AVI video", "HDF5", "GRIB", "BUFR")
-)
+_MORE_EXTENSIONS = {
+    *(
+        ".heic",
+        ".heif",
+        ".hif",
+        ".avif",
+        ".jxl",
+        ".jxr",
+        ".wdp",
+        ".hdp",
+        ".hdr",
+        ".exr",
+        ".ff",
+        ".pam",
+        ".p7",
+    ),
+    *(".xcf", ".svg", ".fpx", ".bpg", ".flif", ".mng", ".jng", ".pic", ".wal", ".cel", ".lut"),
+    *(".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf", ".pef", ".srw"),
+}
+_EXTENSIONS_OF_OTHERS = {".pdf", ".mpg", ".mpeg", ".h5", ".hdf", ".grib", ".bufr", ".ps", ".pxr"}
+_NOT_PICTURES = {"PDF", "MPEG video", "MP4 video", "WebM video", "AVI video", "HDF5", "GRIB", "BUFR"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +69,7 @@ def checked(source: object) -> str | list[str]:
 
 
 def root_of(source: str | list[str]) -> str:
-    """Return the folder that image ids are relative to: the source itself, or the common parent of several."""
+    """Return the folder that image ids are relative to: the source, or the common parent of several."""
     paths = [source] if isinstance(source, str) else source
     common = os.path.commonpath(paths)
     return common if Path(common).is_dir() else str(Path(common).parent)
@@ -65,9 +78,9 @@ def root_of(source: str | list[str]) -> str:
 def walk(source: str | list[str], walked: Walked, check: Callable[[], None]) -> Iterator[Found]:
     """Find image files, sorted within each folder; `check` is called for each folder.
 
-    Hidden files and folders are passed over, unless named in the source; symbolic links are not followed, as the
-    copy that they would show is no copy. A file with the extension of an image, or with none, is taken at its
-    word; others only if they begin like an image.
+    Hidden files and folders are passed over, unless named in the source; symbolic links are not followed, as
+    the copy that they would show is no copy. A file with the extension of an image, or with none, is taken at
+    its word; others only if they begin like an image.
     """
     root = os.fsencode(root_of(source))
     waiting = [os.fsencode(path) for path in reversed([source] if isinstance(source, str) else source)]
@@ -122,7 +135,7 @@ def location_of(path: bytes) -> str:
 
 
 def image_id_of(path: bytes, root: bytes) -> str:
-    """Return the path relative to the root; bytes that are not text, and then '%' too, are percent-escaped."""
+    """Return the path relative to the root; bytes that are not text (then '%' too) are percent-escaped."""
     relative = os.path.relpath(path, root)
     try:
         return relative.decode()

@@ -22,8 +22,8 @@ def _nothing(session: Session) -> None:
 class Outcome:
     """What a shard has made: `store` runs in the transaction that calls the shard done, so keep it short.
 
-    `counts` are added up into the job's counts; `item_count` replaces the planned one where only the run knows
-    it; `abandon` undoes what lies outside the database if the shard was no longer ours.
+    `counts` are added up into the job's counts; `item_count` replaces the planned one where only the run
+    knows it; `abandon` undoes what lies outside the database if the shard was no longer ours.
     """
 
     store: Callable[[Session], None] = _nothing

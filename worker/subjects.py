@@ -33,6 +33,11 @@ class Subjects:
         """Return a content prepared for verification, from the cache of this process if it is there."""
         return self._tools.prepared.get(content_id, self._prepare)
 
+    def sha256(self, content_id: int) -> bytes | None:
+        """Return what the bytes of a content hash to, None if no image has them any more."""
+        holder = self._holders.get(content_id)
+        return None if holder is None else holder.sha256
+
     def _prepare(self, content_id: int) -> Prepared:
         proxy = self._tools.blobs.read_range(*self._places[content_id])
         holder = self._holders.get(content_id)
@@ -41,7 +46,7 @@ class Subjects:
 
 
 def read_content(source: Source, tools: Tools) -> bytes:
-    """Return the bytes of an image, provided that they are still those that were extracted. Raises Unreadable."""
+    """Return the bytes of an image, if they still are what was extracted. Raises Unreadable."""
     if source.source == images.STORED and source.sha256 is not None:
         return tools.blobs.read_content(source.sha256)
     data = sources.read(source.location or "", tools.limits.max_bytes)

@@ -1,6 +1,6 @@
 """Tie a process to its parent: when the parent dies, however it dies, so does the process.
 
-Run as a script (by path, it needs nothing but Python) it ties a command: `python tether.py PARENT_PID COMMAND…`.
+Run as a script, it ties a command: `python tether.py PARENT_PID COMMAND…`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import threading
 import time
 
 _PR_SET_PDEATHSIG = 1
+_KERNEL_WATCHES = sys.platform.startswith("linux")
 _LOOK_SECONDS = 0.5
 
 
 def die_with_parent() -> None:
     """Have this process killed when its parent dies."""
     parent = os.getppid()
-    if sys.platform == "linux":
+    if _KERNEL_WATCHES:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         return
     threading.Thread(target=_watch, args=(parent,), name="tether", daemon=True).start()
@@ -29,7 +30,7 @@ def die_with_parent() -> None:
 def command(*arguments: str) -> list[str]:
     """Return the command line that runs a command tied to this process.
 
-    On Linux it must be started from a thread that lives as long as the process: that is what the kernel watches.
+    On Linux start it from a thread that lives as long as the process: the kernel watches the thread.
     """
     return [sys.executable, "-S", "-E", os.path.abspath(__file__), str(os.getpid()), *arguments]  # noqa: PTH100
 
@@ -41,7 +42,7 @@ def _watch(parent: int) -> None:
 
 
 def _run(parent: int, arguments: list[str]) -> None:
-    if sys.platform == "linux":
+    if _KERNEL_WATCHES:
         die_with_parent()
         if os.getppid() == parent:
             os.execvp(arguments[0], arguments)

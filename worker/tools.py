@@ -18,31 +18,35 @@ Extract = Callable[[bytes, Limits], Extracted]
 
 @dataclass(frozen=True)
 class Tools:
-    """The database and blob store, and how an image is extracted (tests put a crashing one here)."""
+    """The stores, the limits, and how an image is extracted (tests put a crashing one here)."""
 
-    settings: Settings
     database: Database
     blobs: Blobs
     limits: Limits
+    # Where what can be made anew is kept beside the worker.
+    cache_dir: Path
+    expiry_days: int
     extract: Extract = extract
     prepared: PreparedCache = field(default_factory=PreparedCache)
 
-    @property
-    def cache_dir(self) -> Path:
-        """Where what can be made anew is kept beside the worker."""
-        return self.settings.data_dir / "cache"
 
-
-def make_tools(settings: Settings, extract: Extract = extract) -> Tools:
+def make_tools(
+    settings: Settings,
+    *,
+    database: Database | None = None,
+    blobs: Blobs | None = None,
+    extract: Extract = extract,
+) -> Tools:
     """Return the tools of this process; nothing is opened before it is used."""
     return Tools(
-        settings,
-        Database(settings.database_url),
-        Blobs(settings.blob_url),
+        database or Database(settings.database_url),
+        blobs or Blobs(settings.blob_url),
         Limits(
             max_bytes=settings.max_image_bytes,
             max_pixels=settings.max_image_pixels,
             max_frames=settings.max_image_frames,
         ),
+        settings.data_dir / "cache",
+        settings.job_expiry_days,
         extract,
     )

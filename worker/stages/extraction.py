@@ -1,4 +1,4 @@
-"""The extract stage: images to features. One shard is some dozens of images and makes one block of features."""
+"""The extract stage: images to features. A shard is some images and makes one block of features."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from worker.packing import packed, unpacked
 from worker.stage import Outcome
 from worker.tools import Tools
 
-# Small enough that progress is seen and that a lost shard costs little, large enough that the queue costs nothing.
+# Few enough that progress is seen and a lost shard costs little, enough that the queue costs nothing.
 MOST_IMAGES, LEAST_IMAGES = 32, 4
 # A small job is spread over this many shards, so that all processes have a share.
 SPREAD = 8
@@ -88,7 +88,7 @@ def singles(shard: Shard) -> list[ShardPlan]:
 
 
 def blame(session: Session, shard: Shard) -> list[str]:
-    """Record that the image of a single shard kills its worker, so that it is not tried again; return its id."""
+    """Record that the image kills its worker, so that it is not tried again; return its id."""
     found = images.sources(session, unpacked(shard.input_data))
     told = f"Extracting the image ended its worker process {life.MOST_LOSSES} times; it is left out."
     known = [(source.content_id, CRASHED, told) for source in found if source.content_id is not None]

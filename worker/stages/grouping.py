@@ -1,4 +1,4 @@
-"""The group stage: duplicate groups from all stored matches, in one shard, as the rule is one of the whole."""
+"""The group stage: duplicate groups from all stored matches, in one shard."""
 
 from __future__ import annotations
 

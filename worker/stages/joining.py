@@ -1,8 +1,9 @@
-"""The join stage: which images are worth comparing. It joins distinct contents, not images: a copy costs nothing."""
+"""The join stage: which images are worth comparing. It joins contents, so that a copy costs nothing."""
 
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from worker.stage import Outcome
 from worker.tools import Tools
 
 INCREMENTAL = "incremental"
+_NO_JOIN: dict[str, Any] = {}
 
 
 def plan(session: Session, job: Job) -> list[ShardPlan]:
@@ -43,13 +45,13 @@ def plan(session: Session, job: Job) -> list[ShardPlan]:
     same = {"first_new": first_new, "engine_version": ENGINE_VERSION}
     return [
         ShardPlan(share, {"spec": spec, **same}, packed(ordered) if number == 0 else None)
-        for number, (share, spec) in enumerate(zip(shares, specs or [None], strict=True))
+        for number, (share, spec) in enumerate(zip(shares, specs or [_NO_JOIN], strict=True))
     ]
 
 
 def run(shard: Shard, context_id: uuid.UUID, tools: Tools, lease: Lease) -> Outcome:
     """Find the candidates of one part of the join, as pairs of places in the list of contents."""
-    if shard.input["spec"] is None:
+    if not shard.input["spec"]:
         return Outcome(data=b"")
     path = snapshots.path_of(tools.cache_dir, shard.job_id)
     features = snapshots.features(path, tools.database, lambda: _contents(shard, tools), lease.check)

@@ -6,7 +6,6 @@ import uuid
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lookalike import jobs as life
 from lookalike.verification.comparison import Comparison, verify

@@ -1,0 +1,144 @@
+"""Comparing pictures while somebody waits: two of them, or one with all of a context."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike import candidates, relations
+from lookalike.errors import InvalidInput
+from lookalike.features.record import FEATURES
+from lookalike.verification.comparison import Comparison, verify
+from lookalike.verification.subject import Prepared, Subject, prepare
+from storage import contents, contexts, images
+from storage.images import Snapshot
+from worker import snapshots
+from worker.subjects import Subjects
+from worker.tools import Tools
+
+# An image of the context by its id, or the bytes of any picture.
+Given = str | bytes
+
+SAME = 100.0
+MOST_VERIFIED = 1000
+_ROWS_AT_A_TIME = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """An image of a context that is like the one asked about; the comparison leads from that one to it."""
+
+    image_id: str
+    similarity: float
+    relation: str
+    transform: dict[str, Any]
+    evidence: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A picture ready to be compared."""
+
+    record: np.void
+    prepared: Prepared
+    sha256: bytes
+    image_id: str | None = None
+
+
+def compare(tools: Tools, context_id: uuid.UUID, a: Given, b: Given) -> Comparison:
+    """Compare two pictures, each an image id of the context or bytes.
+
+    Raises NotFound for an unknown image, InvalidInput for one that has no features, DecodingError for bytes
+    that cannot be decoded.
+    """
+    first, second = _taken(tools, context_id, a), _taken(tools, context_id, b)
+    return _same_file(verify(first.prepared, second.prepared), first.sha256 == second.sha256)
+
+
+def similar(
+    tools: Tools, context_id: uuid.UUID, given: Given, *, threshold: float = 70.0, limit: int = 100
+) -> list[Similar]:
+    """Return the images of a context that are like the given one, most similar first; not that one itself.
+
+    Raises as compare does.
+    """
+    asked = _taken(tools, context_id, given)
+    with tools.database.reading() as session:
+        revision = contexts.get(session, context_id).revision
+        snapshot = images.snapshot(session, context_id, revision)
+    near = _near(tools, context_id, np.unique(snapshot.content_ids), asked.record)
+    subjects = Subjects(near, tools)
+    found = {}
+    for content_id in near.tolist():
+        comparison = verify(asked.prepared, subjects.prepared(content_id))
+        comparison = _same_file(comparison, subjects.sha256(content_id) == asked.sha256)
+        if comparison.similarity >= threshold:
+            found[content_id] = comparison
+    listed = [each for each in _listed(tools, snapshot, found) if each.image_id != asked.image_id]
+    return sorted(listed, key=lambda each: (-each.similarity, each.image_id))[:limit]
+
+
+def _taken(tools: Tools, context_id: uuid.UUID, given: Given) -> _Taken:
+    if isinstance(given, bytes):
+        extracted = tools.extract(given, tools.limits)
+        subject = Subject(extracted.record, extracted.proxy, lambda: given, len(given))
+        return _Taken(extracted.record, prepare(subject), hashlib.sha256(given).digest())
+    with tools.database.reading() as session:
+        image = images.get(session, context_id, given)
+        state, error, content = images.state(image), images.error(image), image.content
+        if content is None or state != images.READY:
+            told = f"cannot be read: {error[1]}" if error else "has no features yet: wait for its job to end."
+            raise InvalidInput(f"The image {given!r} {told}")
+        record = contents.load_features(session, [content.id])[0]
+    prepared = Subjects([content.id], tools).prepared(content.id)
+    return _Taken(record, prepared, content.sha256, given)
+
+
+def _same_file(found: Comparison, is_same: bool) -> Comparison:
+    if not is_same:
+        return found
+    return Comparison(SAME, relations.IDENTICAL_FILE, found.transform, found.evidence)
+
+
+def _near(
+    tools: Tools, context_id: uuid.UUID, content_ids: NDArray[np.int64], record: np.void
+) -> NDArray[np.int64]:
+    """Return the contents that are candidates of a record."""
+    path = _cached(tools.cache_dir, context_id, content_ids)
+    features = snapshots.features(path, tools.database, lambda: content_ids, lambda: None)
+    found = [np.empty(0, np.int64)]
+    for start in range(0, len(features), _ROWS_AT_A_TIME):
+        part = features[start : start + _ROWS_AT_A_TIME]
+        together = np.concatenate([part, np.array([record], FEATURES)])
+        specs = candidates.plan(len(together), 1)
+        found += [candidates.candidates(together, spec, len(part))[:, 0] + start for spec in specs]
+    rows = np.unique(np.concatenate(found))
+    distances = np.bitwise_count(features["whole"][rows, 0] ^ record["whole"][0]).sum(axis=1)
+    return content_ids[rows[np.argsort(distances, kind="stable")[:MOST_VERIFIED]]]
+
+
+def _cached(cache_dir: Path, context_id: uuid.UUID, content_ids: NDArray[np.int64]) -> Path:
+    """Return where the features of a context are kept as it is now; those of its past are removed."""
+    path = cache_dir / f"context-{context_id}-{hashlib.sha256(content_ids.tobytes()).hexdigest()[:16]}.npy"
+    if not path.exists():
+        for past in cache_dir.glob(f"context-{context_id}-*"):
+            past.unlink(missing_ok=True)
+    return path
+
+
+def _listed(tools: Tools, snapshot: Snapshot, found: dict[int, Comparison]) -> list[Similar]:
+    rows = np.flatnonzero(np.isin(snapshot.content_ids, list(found)))
+    with tools.database.reading() as session:
+        image_ids = images.image_ids(session, snapshot.row_ids[rows])
+    result = []
+    for row in rows.tolist():
+        one = found[int(snapshot.content_ids[row])]
+        image_id = image_ids[int(snapshot.row_ids[row])]
+        result.append(Similar(image_id, one.similarity, one.relation, one.transform, one.evidence))
+    return result
