@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from math import comb
+from math import comb, log2
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from lookalike.index.words import Hashes, to_words
 
 BAND_BITS = 16
-KEYS = 1 << BAND_BITS
 _SAMPLE_ROWS = 16_384
 _EVEN_ENOUGH = 0.98
+_ROWS_A_BUCKET = 16
+_LEAST_KEY_BITS = 6
 _RARE = 1e-4
 
 
@@ -22,13 +23,16 @@ _RARE = 1e-4
 class Band:
     """One band as the kernels need it.
 
-    `code_bytes` are the byte columns that hold the band's bits and those of the `reach` bands after it; the code of a
-    row is the xor of `code_tables[k, row[code_bytes[k]]]`: the band's 16 bits lowest, the next bands above.
-    `masks` are the differences of keys within the band's budget, by bit count; `radii` the filter's limit for each.
+    `code_bytes` are the byte columns that hold the band's bits and those of the `reach` bands after it; the code
+    of a row is the xor of `code_tables[k, row[code_bytes[k]]]`: the band's 16 bits lowest, the next bands above.
+    The lowest `key_bits` are the key: all 16 for many rows, fewer for few, so that buckets are not nearly empty.
+    `masks` are the differences of keys within the band's budget, by bit count; `radii` is the filter's limit for
+    each: what the budgets up to the last band in reach leave for the bits after the key.
     """
 
     number: int
     reach: int
+    key_bits: int
     code_bytes: NDArray[np.int64]
     code_tables: NDArray[np.uint64]
     masks: NDArray[np.int64]
@@ -36,7 +40,7 @@ class Band:
 
     @property
     def filter_type(self) -> type[np.uint32] | type[np.uint64]:
-        """The narrowest word that holds the code above the key."""
+        """The word that holds the code above the key; of a short key its topmost bits are cut off."""
         return np.uint32 if self.reach * BAND_BITS <= 32 else np.uint64
 
 
@@ -79,13 +83,18 @@ def bit_order(hashes: Hashes) -> NDArray[np.int64]:
     return np.ascontiguousarray(ranked.T).ravel().astype(np.int64)
 
 
-def make_band(number: int, order: NDArray[np.int64], radius: int) -> Band:
+def key_bits_for(row_count: int) -> int:
+    """Return how many bits of a band are the key: about 16 rows a bucket were fastest from 100k to 1M rows."""
+    return min(BAND_BITS, max(_LEAST_KEY_BITS, round(log2(max(1, row_count) / _ROWS_A_BUCKET))))
+
+
+def make_band(number: int, order: NDArray[np.int64], radius: int, key_bits: int = BAND_BITS) -> Band:
     """Return band `number` of hashes whose bits are taken in this order."""
     bits = len(order)
     shares, reach = budgets(bits, radius), reach_of(bits, radius)
     wanted = order[(number * BAND_BITS + np.arange(BAND_BITS * (reach + 1))) % bits]
     code_bytes = np.unique(wanted // 8)
-    masks = _masks(int(shares[number]) - 1)
+    masks = _masks(int(shares[number]) - 1, key_bits)
     chain = int(shares[(number + np.arange(reach + 1)) % len(shares)].sum()) - 1
     radii = chain - np.bitwise_count(masks).astype(np.int64)
     # A mask that leaves the next bands no flip at all to spend is no candidate, so it is left out.
@@ -93,6 +102,7 @@ def make_band(number: int, order: NDArray[np.int64], radius: int) -> Band:
     return Band(
         number,
         reach,
+        key_bits,
         code_bytes,
         _code_tables(wanted, code_bytes),
         masks[possible],
@@ -108,8 +118,8 @@ def band_masks(order: NDArray[np.int64]) -> NDArray[np.uint64]:
     return to_words(np.packbits(selected, axis=1, bitorder="little"))
 
 
-def _masks(flips: int) -> NDArray[np.int64]:
-    chosen = (places for count in range(flips + 1) for places in combinations(range(BAND_BITS), count))
+def _masks(flips: int, key_bits: int) -> NDArray[np.int64]:
+    chosen = (places for count in range(flips + 1) for places in combinations(range(key_bits), count))
     return np.array([sum(1 << place for place in places) for places in chosen], np.int64)
 
 

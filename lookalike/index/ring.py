@@ -26,7 +26,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from lookalike.index.bands import BAND_BITS, KEYS, Band, band_masks, budgets, make_band
+from lookalike.index.bands import Band, band_masks, budgets, key_bits_for, make_band
 from lookalike.index.found import PER_STEP, Found
 from lookalike.index.pairs import Pairs
 from lookalike.index.vectors import GROUP, PADDING, any_near_1, popcount
@@ -57,7 +57,7 @@ def pairs_of_band(
 
     One row is of `queries`, the other of `candidates`: two ranges of rows of hashes that are equal or do not overlap.
     """
-    band = make_band(number, order, radius)
+    band = make_band(number, order, radius, key_bits_for(max(len(queries), len(candidates))))
     if len(band.masks) == 0:
         return
     asked = sort_rows(hashes, queries, band)
@@ -66,7 +66,7 @@ def pairs_of_band(
     shares = budgets(len(order), radius)
     found = Found()
     position = np.zeros(4, np.int64)
-    while position[0] < KEYS:
+    while position[0] < len(band.masks):
         count = _join_buckets(
             asked.rows, asked.filters, asked.starts, given.rows, given.filters, given.starts,
             queries == candidates, band.masks, band.radii, words, band_masks(order), shares, band.reach,
@@ -78,11 +78,11 @@ def pairs_of_band(
 def sort_rows(hashes: Hashes, rows: range, band: Band) -> SortedRows:
     """Return the rows of the range by their key in the band, with the filter words beside them."""
     codes = np.empty(len(rows), np.uint64)
-    starts = np.zeros(KEYS + 1, np.int64)
-    _count_keys(hashes, rows.start, band.code_bytes, band.code_tables, codes, starts)
+    starts = np.zeros((1 << band.key_bits) + 1, np.int64)
+    _count_keys(hashes, rows.start, band.key_bits, band.code_bytes, band.code_tables, codes, starts)
     sorted_rows = np.empty(len(rows), np.int32)
     filters = np.zeros(len(rows) + PADDING, band.filter_type)
-    _place_rows(codes, rows.start, starts, sorted_rows, filters)
+    _place_rows(codes, rows.start, band.key_bits, starts, sorted_rows, filters)
     return SortedRows(sorted_rows, filters, starts)
 
 
@@ -90,18 +90,20 @@ def sort_rows(hashes: Hashes, rows: range, band: Band) -> SortedRows:
 def _count_keys(
     hashes: Hashes,
     first: int,
+    key_bits: int,
     code_bytes: NDArray[np.int64],
     tables: NDArray[np.uint64],
     codes: NDArray[np.uint64],
     starts: NDArray[np.int64],
 ) -> None:
+    key_mask = np.uint64((1 << key_bits) - 1)
     for row in range(len(codes)):
         code = np.uint64(0)
         for k in range(len(code_bytes)):
             code ^= tables[k, hashes[first + row, code_bytes[k]]]
         codes[row] = code
-        starts[np.int64(code & np.uint64(KEYS - 1)) + 1] += 1
-    for key in range(KEYS):
+        starts[np.int64(code & key_mask) + 1] += 1
+    for key in range(len(starts) - 1):
         starts[key + 1] += starts[key]
 
 
@@ -109,17 +111,19 @@ def _count_keys(
 def _place_rows(
     codes: NDArray[np.uint64],
     first: int,
+    key_bits: int,
     starts: NDArray[np.int64],
     rows: NDArray[np.int32],
     filters: NDArray[np.unsignedinteger[Any]],
 ) -> None:
     following = starts.copy()
+    key_mask = np.uint64((1 << key_bits) - 1)
     for row in range(len(codes)):
-        key = np.int64(codes[row] & np.uint64(KEYS - 1))
+        key = np.int64(codes[row] & key_mask)
         place = following[key]
         following[key] = place + 1
         rows[place] = first + row
-        filters[place] = codes[row] >> np.uint64(BAND_BITS)
+        filters[place] = codes[row] >> np.uint64(key_bits)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -127,49 +131,59 @@ def _join_buckets(
     query_rows, query_filters, query_starts, rows, filters, starts,
     is_self, masks, radii, words, bands, shares, reach, band, radius, position, found_i, found_j, found_distance,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Join from `position` (bucket, mask, first candidate, first query) until done or the space for pairs runs out.
+    """Join from `position` (mask, bucket, first candidate, first query) until done or out of space for pairs.
 
-    Returns the number of pairs found and moves the position; bucket KEYS says that all is done. In a self-join each
-    two buckets are joined once, and a bucket with itself as a triangle.
+    Returns the number of pairs found and moves the position; mask len(masks) says that all is done. In a self-join
+    each two buckets are joined once, and a bucket with itself as a triangle. Masks are the outer loop: then both
+    buckets go through memory in order, which halves the time where buckets are small.
     """
     count = 0
-    bucket, mask, block, query = position
-    while bucket < KEYS:
-        query_end = query_starts[bucket + 1]
-        while mask < len(masks) and query_starts[bucket] < query_end:
+    mask, bucket, block, query = position
+    while mask < len(masks):
+        triangle = is_self and mask == 0
+        while bucket < len(starts) - 1:
             partner = bucket ^ masks[mask]
-            triangle = is_self and mask == 0
-            if not is_self or partner >= bucket:
-                block = max(block, starts[partner])
-                end = starts[partner + 1]
-                while block < end:
-                    block_end = min(block + BLOCK, end)
-                    query = max(query, query_starts[bucket])
-                    while query < query_end:
-                        if count + PER_STEP > len(found_i):
-                            position[0], position[1], position[2], position[3] = bucket, mask, block, query
-                            return count
-                        group_end = min(query + GROUP, query_end)
-                        # In the triangle the candidates before the group have met it as queries already.
-                        first = max(block, group_end) if triangle else block
-                        near = any_near_1(
-                            query_filters, query, filters, first, block_end - first, radii[mask]
-                        )
-                        if near or (triangle and block < group_end and block_end > query):
-                            count = _scan(
-                                query_rows, query_filters, query, group_end, rows, filters, block, block_end,
-                                triangle, radii[mask], words, bands, shares, reach, band, radius,
-                                found_i, found_j, found_distance, count,
-                            )  # fmt: skip
-                        query += GROUP
-                    query = 0
-                    block = block_end
+            end = 0 if is_self and partner < bucket else starts[partner + 1]
+            query_end = query_starts[bucket + 1]
+            block = max(block, starts[partner])
+            while block < end:
+                block_end = min(block + BLOCK, end)
+                query = max(query, query_starts[bucket])
+                while query < query_end:
+                    if count + PER_STEP > len(found_i):
+                        position[0], position[1], position[2], position[3] = mask, bucket, block, query
+                        return count
+                    group_end = min(query + GROUP, query_end)
+                    # In the triangle the candidates before the group have met it as queries already.
+                    first = max(block, group_end) if triangle else block
+                    near = any_near_1(query_filters, query, filters, first, block_end - first, radii[mask])
+                    if triangle and not near and block < group_end and query < block_end:
+                        near = _near_within(query_filters, query, group_end, radii[mask])
+                    if near:
+                        count = _scan(
+                            query_rows, query_filters, query, group_end, rows, filters, block, block_end,
+                            triangle, radii[mask], words, bands, shares, reach, band, radius,
+                            found_i, found_j, found_distance, count,
+                        )  # fmt: skip
+                    query += GROUP
+                query = 0
+                block = block_end
             block = 0
-            mask += 1
-        mask = 0
-        bucket += 1
-    position[0] = KEYS
+            bucket += 1
+        bucket = 0
+        mask += 1
+    position[0] = mask
     return count
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _near_within(filters: NDArray[np.unsignedinteger[Any]], first: int, end: int, limit: np.uint64) -> bool:
+    """Tell if any two of these rows are near; few enough that a plain loop over all of them is fastest."""
+    least = np.uint64(64)
+    for a in range(first, end - 1):
+        for b in range(a + 1, end):
+            least = min(least, np.uint64(popcount(np.uint64(filters[a] ^ filters[b]))))
+    return least <= limit
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -193,7 +207,7 @@ def _scan(
 def _distance_if_lowest(
     words: Words, i: int, j: int, bands: Words, shares: NDArray[np.int64], reach: int, band: int, radius: int
 ) -> int:
-    """Return the distance of two rows, or -1 if it is over the radius or a lower band emits the pair."""
+    """Return the distance of two rows, or -1 if it is over the radius or not this band's to emit."""
     distance = np.int64(0)
     for w in range(words.shape[1]):
         distance += np.int64(popcount(words[i, w] ^ words[j, w]))
@@ -202,7 +216,8 @@ def _distance_if_lowest(
     for lower in range(band):
         if _starts_here(words, i, j, bands, shares, reach, lower):
             return -1
-    return distance
+    # With a short key or a filter cut off, a pair may have come here that only a higher band starts.
+    return distance if _starts_here(words, i, j, bands, shares, reach, band) else np.int64(-1)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
