@@ -72,6 +72,7 @@ def _hash(record: np.ndarray, gray: Image.Image, small: Image.Image) -> Flag:
     record["regions"] = region_hashes(small_gray)
     record["trimmed"] = record["whole"][0]
     record["contrast"] = levels.std()
+    record["colour"] = np.asarray(small).reshape(-1, 3).mean(axis=0).round()
     record["sharpness"] = detail.sharpness(small_gray)
     flags = Flag.FLAT if record["contrast"] < _FLAT_CONTRAST else Flag(0)
     if (box := border.inner_box(small_gray)) is not None:
