@@ -57,6 +57,8 @@ class Report:
     image_count: int
     errors: Sequence[ImageError]
     groups: Sequence[Group]
+    # Files that neither claim to be images nor begin like one: not errors, only passed over.
+    other_count: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return the report in the shape that programs rely on."""
@@ -114,8 +116,12 @@ def error_summary(errors: Sequence[ImageError]) -> str:
     """Return one sentence about the images that could not be looked at."""
     counts = Counter(error.code for error in errors).most_common()
     told = ", ".join(f"{count} {code.replace('_', ' ')}" for code, count in counts)
-    files = "1 file" if len(errors) == 1 else f"{len(errors):,} files"
-    return f"{files} could not be looked at: {told}."
+    return f"{counted(len(errors), 'file')} could not be looked at: {told}."
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: 1 file, 2,000 files."""
+    return f"1 {noun}" if count == 1 else f"{count:,} {plural or noun + 's'}"
 
 
 def readable_bytes(count: int) -> str:

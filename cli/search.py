@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -49,16 +51,21 @@ class Found:
 
 
 def run(places: Places, threshold: float, settings: Settings) -> Found:
-    """Search the places; Ctrl-C cancels the job before it is passed on."""
+    """Search the places; Ctrl-C or SIGTERM cancels the job before it is passed on."""
     log_to_standard_error("error")
+    signal.signal(signal.SIGTERM, _leave)
     with embedded(settings, attach=True) as parts:
         job_id = _submitted(parts, places, threshold)
         try:
             job = _followed(parts, job_id)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):
             _cancel(parts, job_id)
             raise
         return _found(parts, job, places)
+
+
+def _leave(number: int, frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def _submitted(parts: Parts, places: Places, threshold: float) -> uuid.UUID:
@@ -109,6 +116,7 @@ def _cancel(parts: Parts, job_id: uuid.UUID) -> None:
             return jobs.state_of(session, job_id) in life.FINAL_STATES or None
 
     poll(look, CANCEL_SECONDS)
+    print("Cancelled. What has been looked at is remembered; your files are as they were.", file=sys.stderr)
 
 
 def _found(parts: Parts, job: Job, places: Places) -> Found:
@@ -123,6 +131,7 @@ def _found(parts: Parts, job: Job, places: Places) -> Found:
         image_count=int(job.counts.get("files", 0)),
         errors=[ImageError(error.image_id, error.code, error.detail) for error in errors],
         groups=[_group(group) for group in shown],
+        other_count=int(job.counts.get("other_files", 0)),
     )
     return Found(report, [[_path(image) for image in group.images] for group in shown])
 

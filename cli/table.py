@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.report import Group, GroupImage, Report, error_summary, readable_bytes
+from cli.report import Group, GroupImage, Report, counted, error_summary, readable_bytes
 
 # A wall of text helps nobody; the JSON file has them all.
 SHOWN_GROUPS = 100
@@ -35,19 +35,21 @@ def show(report: Report, console: Console) -> None:
     if hidden > 0:
         console.print(f"… and {hidden:,} more groups: --json FILE writes all of them.\n")
     console.print(summary(report), style="bold")
+    if report.other_count:
+        console.print(f"{counted(report.other_count, 'other file')} passed over.", style="dim")
     if report.errors:
         console.print(f"{error_summary(report.errors)} --json FILE says which and why.", style="yellow")
 
 
 def summary(report: Report) -> str:
     """Return the result in one line."""
-    images = "1 image" if report.image_count == 1 else f"{report.image_count:,} images"
+    images = counted(report.image_count, "image")
     if not report.groups:
         return f"{images}, no duplicates at a similarity of {report.threshold:g} or more."
     copies = sum(len(group.images) - 1 for group in report.groups)
     freed = readable_bytes(sum(group.reclaimable_bytes for group in report.groups))
-    groups = "1 group" if len(report.groups) == 1 else f"{len(report.groups):,} groups"
-    told = "1 copy" if copies == 1 else f"{copies:,} copies"
+    groups = counted(len(report.groups), "group")
+    told = counted(copies, "copy", "copies")
     return f"{images}: {groups} with {told}; without the copies {freed} would be free."
 
 

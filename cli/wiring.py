@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from cli.schema import check_schema, migrate
-from lookalike.errors import InvalidInput
 from storage.blobs import Blobs
 from storage.db import Database
 from storage.settings import Settings
@@ -27,24 +24,6 @@ class Parts:
     database: Database
     blobs: Blobs
     dispatcher: Dispatcher
-
-
-def embedded_settings(data_dir: Path | None) -> Settings:
-    """Return the settings of embedded mode with a data directory that can be used, made now if need be."""
-    settings = Settings.load(**({"data_dir": data_dir} if data_dir else {}))
-    directory = settings.data_dir
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = "it is a file" if directory.exists() else error.strerror
-        raise InvalidInput(_unusable(directory, str(reason))) from None
-    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
-        raise InvalidInput(_unusable(directory, "it cannot be written to"))
-    return settings
-
-
-def _unusable(directory: Path, reason: str) -> str:
-    return f"The data directory {directory} cannot be used: {reason}. Give another with --data-dir."
 
 
 @contextmanager

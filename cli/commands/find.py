@@ -95,13 +95,15 @@ def _finish_what_was_begun(directory: Path) -> bool:
 
 
 def _searched(paths: list[Path], against: Path | None, threshold: float, data_dir: Path | None) -> Found:
+    from cli.data_dir import embedded_settings
     from cli.places import Places
 
     places = Places(paths, against)
-    # Only now: what has been typed wrong is told at once.
-    from cli import search, wiring
+    settings = embedded_settings(data_dir)
+    # Only now, as it takes its time: what has been typed wrong is told at once.
+    from cli import search
 
-    return search.run(places, threshold, wiring.embedded_settings(data_dir))
+    return search.run(places, threshold, settings)
 
 
 def _show(report: Report, *, on_standard_error: bool) -> None:

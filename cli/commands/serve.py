@@ -21,9 +21,11 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the HTTP API on this machine: broker, worker and database in one command. Ctrl-C stops it."""
+    from cli.data_dir import embedded_settings
+
+    settings = embedded_settings(data_dir)
     from cli import http, wiring
 
-    settings = wiring.embedded_settings(data_dir)
     wiring.log_to_standard_error(settings.log_level)
     with wiring.embedded(settings, attach=False) as parts:
         http.run(parts, host, port, announce=lambda url: _announce(url, settings.data_dir))
