@@ -1,0 +1,76 @@
+"""The HTTP application."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from api import descriptions, refusals
+from api.metrics import Counting, Metrics
+from api.origins import OriginCheck
+from api.parts import Parts
+from api.routers import comparisons, content, contexts, groups, health, images, imports, jobs
+from api.watcher import JobWatcher
+from lookalike.errors import InvalidInput
+from storage.blobs import Blobs
+from storage.db import Database
+from storage.settings import Settings
+from worker.dispatch import Dispatcher
+
+DESCRIPTION = """
+Finds exact and near-duplicate images in large collections.
+
+1. Create a **context**, the collection inside which duplicates are searched.
+2. Put **images** into it: upload them, or import a folder of the server.
+3. Start a **job** of kind `find_duplicates` and wait: poll it, follow its events, or send `Prefer: wait=60`.
+4. Read its **groups**: each is an original and the images that match it.
+
+Lists come in pages: `{"items": […], "next_cursor": …}`; give `next_cursor` as `cursor` to get the next page,
+until it is null. Errors are problem details (RFC 9457); their `code` is stable. A POST that makes something
+takes an `Idempotency-Key`: sent again, it is not done again. Times are RFC 3339 in UTC. Version 1 only grows.
+"""
+
+TAGS = [
+    {"name": "contexts", "description": "The collections inside which duplicates are searched."},
+    {
+        "name": "images",
+        "description": "Pictures in a context, each under an id of your own such as `cats/a.jpg`.",
+    },
+    {"name": "jobs", "description": "Requested pieces of work, their state, progress and errors."},
+    {"name": "groups", "description": "What a job found: originals, and the images that match them."},
+    {"name": "comparison", "description": "Answers about single pictures, without a job."},
+    {"name": "operation", "description": "For those who run the server."},
+]
+
+
+def create_app(settings: Settings, database: Database, blobs: Blobs, dispatcher: Dispatcher) -> FastAPI:
+    """Return the application over these parts. Raises InvalidInput for settings that it cannot keep."""
+    if settings.auth != "open":
+        # Better no server than one that looks as if it asked who you are.
+        raise InvalidInput("LOOKALIKE_AUTH is 'clients', but this version has no accounts yet: use 'open'.")
+    metrics = Metrics()
+    app = FastAPI(
+        title="Lookalike",
+        version=version("lookalike"),
+        summary="Duplicate images by content",
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        generate_unique_id_function=_name,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.parts = Parts(settings, database, blobs, dispatcher, JobWatcher(database), metrics)
+    for routes in (contexts, images, content, imports, jobs, groups, comparisons, health):
+        app.include_router(routes.router)
+    refusals.install(app)
+    descriptions.install(app)
+    app.add_middleware(OriginCheck)
+    app.add_middleware(Counting, metrics=metrics)
+    return app
+
+
+def _name(route: APIRoute) -> str:
+    return route.name

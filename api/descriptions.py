@@ -1,0 +1,117 @@
+"""What the API says of itself: /openapi.json and the page /docs, made here to work without a network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Response
+from fastapi.openapi.utils import get_openapi
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+from pydantic.json_schema import models_json_schema
+
+from api import problems
+from api.schemas.comparisons import ComparisonAsked, SimilarAsked
+
+# Bodies that a route reads for itself, so FastAPI does not know of them.
+_READ_BY_HAND = (ComparisonAsked, SimilarAsked)
+_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+_templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=select_autoescape(),
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def install(app: FastAPI) -> None:
+    """Let the app describe itself at /openapi.json and /docs."""
+
+    @cache
+    def openapi() -> dict[str, Any]:
+        return _described(app)
+
+    def show_docs() -> Response:
+        headers = {"Content-Security-Policy": _PAGE_POLICY}
+        return Response(_page(openapi()), headers=headers, media_type="text/html")
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    app.add_api_route("/docs", show_docs, include_in_schema=False)
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    described = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary=app.summary,
+        description=app.description,
+        routes=app.routes,
+        tags=app.openapi_tags,
+    )
+    _add_models(described["components"]["schemas"])
+    for operation in operations(described):
+        _tell_in_words(operation)
+        _keep_one_kind_of_problem(operation)
+    return described
+
+
+def operations(described: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Give all operations of an OpenAPI document."""
+    for path in described["paths"].values():
+        yield from path.values()
+
+
+def _add_models(schemas: dict[str, Any]) -> None:
+    models = [(model, "validation") for model in _READ_BY_HAND]
+    _, found = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
+    schemas.update(found["$defs"])
+
+
+def _tell_in_words(operation: dict[str, Any]) -> None:
+    """Make the first line of a route's docstring its summary, in place of its name."""
+    first, _, rest = operation.pop("description", "").partition("\n")
+    operation["summary"] = first.rstrip(".")
+    if rest.strip():
+        operation["description"] = rest.strip()
+
+
+def _keep_one_kind_of_problem(operation: dict[str, Any]) -> None:
+    for response in operation["responses"].values():
+        if problems.MEDIA_TYPE in response.get("content", {}):
+            response["content"].pop("application/json", None)
+
+
+def _page(described: dict[str, Any]) -> str:
+    by_tag: dict[str, list[Any]] = {tag["name"]: [] for tag in described["tags"]}
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            by_tag[operation["tags"][0]].append((method.upper(), path, operation))
+    schemas = described["components"]["schemas"]
+    return _templates.get_template("docs.html").render(
+        api=described, by_tag=by_tag, schemas=schemas, kind=_kind, example=_example
+    )
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """Say in a few words what a value is."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "anyOf" in schema:
+        return " or ".join(_kind(each) for each in schema["anyOf"])
+    if "enum" in schema:
+        return " | ".join(map(str, schema["enum"]))
+    if schema.get("type") == "array":
+        return f"list of {_kind(schema.get('items', {}))}"
+    limits = [f"{words} {schema[name]}" for name, words in _LIMITS.items() if name in schema]
+    return ", ".join([str(schema.get("format", schema.get("type", "any"))), *limits])
+
+
+_LIMITS = {"minimum": "from", "maximum": "to"}
+
+
+def _example(schema: dict[str, Any]) -> str:
+    return json.dumps(schema["examples"][0], indent=2) if schema.get("examples") else ""

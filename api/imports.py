@@ -1,0 +1,32 @@
+"""Where imports may come from: the import roots, and nothing that leads out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lookalike.errors import InvalidSource
+
+_SETTING = "LOOKALIKE_IMPORT_ROOTS"
+
+
+def checked_folder(source: str, roots: Sequence[Path]) -> str:
+    """Return a folder under one of the roots as an absolute path without links. Raises InvalidSource."""
+    if not roots:
+        raise InvalidSource(
+            f"This server may not import any folder: {_SETTING} is empty. "
+            "Set it to the folders that may be imported."
+        )
+    if "\0" in source or "://" in source:
+        raise InvalidSource("Only folders on the server can be imported for now, not URLs or archives.")
+    given = Path(source).expanduser() if source.startswith("~") else Path(source)
+    if not given.is_absolute():
+        raise InvalidSource(f"The source {source!r} is not an absolute path on the server.")
+    # Links resolved first, or one inside a root could lead anywhere.
+    folder = given.resolve()
+    if not any(folder.is_relative_to(root) for root in roots):
+        allowed = ", ".join(repr(str(root)) for root in roots)
+        raise InvalidSource(f"{source!r} is not under an import root ({allowed}); {_SETTING} adds others.")
+    if not folder.is_dir():
+        raise InvalidSource(f"There is no folder {source!r} on the server.")
+    return str(folder)

@@ -1,0 +1,61 @@
+"""Folders of the server, taken into a context where they are."""
+
+from __future__ import annotations
+
+import uuid
+
+from fastapi import APIRouter, Response
+
+from api import submitting
+from api.dependencies import ClientId, TheParts
+from api.imports import checked_folder
+from api.once import TheOnce, fingerprint
+from api.problems import documented
+from api.schemas.images import NewImport
+from api.schemas.jobs import JobView
+from api.submitting import ACCEPTED, TheAccepting
+from lookalike.errors import InvalidSource
+from lookalike.jobs import EXTRACT_FEATURES
+
+router = APIRouter(prefix="/v1/contexts/{context_id}/imports", tags=["images"])
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=JobView,
+    responses={**ACCEPTED, **documented(404, 409, 415, 422)},
+)
+async def import_folder(
+    context_id: uuid.UUID,
+    body: NewImport,
+    parts: TheParts,
+    client_id: ClientId,
+    once: TheOnce,
+    accepting: TheAccepting,
+) -> Response:
+    """Take the images of a folder into a context, and extract their features.
+
+    The folder lies on the server, under one of the roots in `LOOKALIKE_IMPORT_ROOTS`. Files are read where
+    they are, never copied or changed. Importing again finds what is new and what has changed.
+    """
+
+    def act() -> Response:
+        if body.copies:
+            raise InvalidSource(
+                "Copying imported files is not possible yet: leave out 'copy', or upload them."
+            )
+        source = checked_folder(body.source, parts.settings.import_roots)
+        return once.do(
+            fingerprint(body),
+            lambda session: submitting.submit(
+                session,
+                parts,
+                client_id=client_id,
+                context_id=context_id,
+                kind=EXTRACT_FEATURES,
+                parameters={"source": source},
+            ),
+        )
+
+    return await accepting.answer(act)

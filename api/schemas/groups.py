@@ -1,0 +1,86 @@
+"""Duplicate groups."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import BaseModel, Field
+
+from api.schemas.values import PageView
+from storage.groups import Listed, ShownGroup
+from storage.models import Grouping
+
+
+class GroupImageView(BaseModel):
+    """An image of a group, with its similarity to the original."""
+
+    image_id: str = Field(examples=["cats/a.jpg"])
+    similarity: float = Field(examples=[98.7])
+    relation: str = Field(
+        examples=["reencoded"],
+        description="How it differs: original, identical_file, identical_pixels, reencoded, resized, "
+        "cropped, rotated, mirrored, toned, overlaid, edited or series.",
+    )
+    width: int | None
+    height: int | None
+    format: str | None = Field(examples=["JPEG"])
+    bytes: int | None
+
+    @classmethod
+    def of(cls, listed: Listed) -> Self:
+        """Return what is shown of an image in a group."""
+        same = {name: getattr(listed, name) for name in cls.model_fields if name != "bytes"}
+        return cls.model_validate({**same, "bytes": listed.byte_count})
+
+
+class RelatedImageView(GroupImageView):
+    """An image that matches a member but belongs to another group or to none; never a copy to be removed."""
+
+    related_to: str | None = Field(description="The image of this group that it matches.")
+
+
+class GroupView(BaseModel):
+    """An original and the images that match it; the original is the first."""
+
+    id: str = Field(examples=["17.0"])
+    original_reasons: list[str] = Field(
+        examples=[["larger", "has_metadata"]], description="Why it is kept, before the best of the others."
+    )
+    image_count: int
+    reclaimable_bytes: int
+    least_similarity: float
+    images: list[GroupImageView]
+    related: list[RelatedImageView]
+
+    @classmethod
+    def of(cls, group: ShownGroup) -> Self:
+        """Return what is shown of a group."""
+        same = {name: getattr(group, name) for name in cls.model_fields if name not in ("images", "related")}
+        listed = [GroupImageView.of(each) for each in group.images]
+        related = [RelatedImageView.of(each) for each in group.related]
+        return cls.model_validate({**same, "images": listed, "related": related})
+
+
+class GroupingView(BaseModel):
+    """All groups of the job at this threshold, counted."""
+
+    similarity_threshold: float
+    group_count: int
+    duplicate_count: int = Field(description="Images beside the originals.")
+    reclaimable_bytes: int
+
+    @classmethod
+    def of(cls, grouping: Grouping) -> Self:
+        """Return what is shown of a grouping."""
+        return cls(
+            similarity_threshold=grouping.threshold_tenths / 10,
+            group_count=grouping.group_count,
+            duplicate_count=grouping.duplicate_count,
+            reclaimable_bytes=grouping.reclaimable_bytes,
+        )
+
+
+class GroupPageView(PageView[GroupView]):
+    """A page of groups."""
+
+    grouping: GroupingView

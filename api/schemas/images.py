@@ -1,0 +1,59 @@
+"""Images, and what is imported."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.schemas.values import Reason, Timestamp
+from storage import images
+from storage.models import Image
+
+
+class ImageView(BaseModel):
+    """One picture in a context; its id is the user's own key, often a path."""
+
+    image_id: str = Field(examples=["cats/a.jpg"])
+    state: Literal["pending", "ready", "failed"] = Field(description="Whether it has features yet.")
+    source: Literal["stored", "referenced"] = Field(
+        description="stored: the bytes were uploaded; referenced: they stay where they are, never copied."
+    )
+    bytes: int | None
+    sha256: str | None = Field(examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"])
+    format: str | None = Field(examples=["JPEG"])
+    width: int | None = Field(description="As seen: after its EXIF orientation.")
+    height: int | None
+    error: Reason | None
+    created_at: Timestamp
+
+    @classmethod
+    def of(cls, image: Image) -> Self:
+        """Return what is shown of an image."""
+        content, error = image.content, images.error(image)
+        return cls.model_validate(
+            {
+                "image_id": image.image_id,
+                "state": images.state(image),
+                "source": image.source,
+                "bytes": image.byte_count,
+                "sha256": content.sha256.hex() if content else None,
+                "format": content.format if content else None,
+                "width": content.width if content else None,
+                "height": content.height if content else None,
+                "error": {"code": error[0], "detail": error[1]} if error else None,
+                "created_at": image.created_at,
+            }
+        )
+
+
+class NewImport(BaseModel):
+    """A folder whose images are to be taken into a context, where they are."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"source": "/srv/photos/2026", "copy": False}]}
+    )
+
+    source: str = Field(min_length=1, max_length=4096, description="A folder under one of the import roots.")
+    # The name that pydantic gives to a method of its own.
+    copies: bool = Field(False, alias="copy", description="Copying into the blob store is not possible yet.")
