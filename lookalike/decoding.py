@@ -32,6 +32,9 @@ _REFUSED_FORMATS = frozenset({"EPS", "BUFR", "GRIB", "HDF5", "MPEG", "WMF", "JPE
 # Formats with hardly any signature come last, or they would claim the files of others.
 _VAGUE_FORMATS = ("PCX", "DCX", "MSP", "XBM", "SPIDER", "IPTC", "PCD", "MCIDAS", "IMT", "PIXAR", "TGA")
 _ANIMATED_FORMATS = frozenset({"GIF", "PNG", "WEBP", "AVIF", "FLI", "HEIF"})
+# Bytes a pixel that decoding and extraction take at their peak, measured; dear formats get fewer pixels.
+_PLAIN_COST = 8
+_DECODER_COSTS = {"WEBP": 19, "JPEG2000": 20, "AVIF": 15, "HEIF": 11}
 _JPEG_SCALES = (8, 4, 2)
 # A JPEG that is read at a fraction of its size may be this much larger than the pixels it gives.
 _DRAFT_ALLOWANCE = 4
@@ -61,7 +64,8 @@ class Limits:
     """What decoding one image may take."""
 
     max_bytes: int = 256 * 1024 * 1024
-    # As Pillow's own limit: a quarter of a gibibyte of RGB.
+    # Of RGB decoded as a whole, as Pillow's own limit: extraction then stays under 1 GiB. Formats whose
+    # decoders take more have less; a JPEG read at a fraction of its size may be four times as large.
     max_pixels: int = 89_478_485
     max_frames: int = 10_000
 
@@ -113,13 +117,16 @@ def _decode(data: bytes, limits: Limits, shrink_to: int | None) -> Picture:
     if isinstance(image, JpegImageFile):
         _shrink(image, data, limits, shrink_to)
     else:
-        _check_pixels(size, limits.max_pixels)
+        _check_pixels(
+            size, limits.max_pixels * _PLAIN_COST // _DECODER_COSTS.get(image.format or "", _PLAIN_COST)
+        )
     image.load()
     file_format = image.format or ""
     facts = read_facts(image, data)
-    rgb, has_alpha = to_rgb(image, file_format)
     if file_format == "TIFF":
-        size = image.size
+        size = image.size  # Pillow has turned it upright while loading
+    rgb, has_alpha = to_rgb(image, file_format)
+    del image  # as large as what was made of it
     if (turn := _UPRIGHT.get(facts.orientation)) is not None:
         rgb = rgb.transpose(turn)
         size = size if facts.orientation < 5 else size[::-1]

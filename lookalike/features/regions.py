@@ -47,7 +47,8 @@ def _waves(start: float, end: float) -> np.ndarray:
 def region_hashes(gray: np.ndarray) -> np.ndarray:
     """Return (16, 32) uint8: the hashes of the regions of (h, w) uint8 gray levels."""
     grid = cv2.resize(gray, (_GRID, _GRID), interpolation=cv2.INTER_AREA).astype(np.float32)
-    rows = np.matmul(_ROW_WAVES, grid).reshape(-1, KEPT, _GRID)
+    # Not numpy's product: its threads, spinning for work this small, cost 8 ms of CPU an image.
+    rows = cv2.gemm(_ROW_WAVES, grid, 1.0, _NO_ADDEND, 0.0).reshape(-1, KEPT, _GRID)
     coefficients = np.matmul(rows[_ROW_OF], _COLUMN_WAVES[_COLUMN_OF])
     return packed(coefficients)
 
@@ -62,5 +63,6 @@ def _distinct(starts: list[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray
 
 _WAVES, _ROW_OF = _distinct([(top, bottom) for _, top, _, bottom in REGIONS])
 _ROW_WAVES = np.ascontiguousarray(_WAVES.reshape(-1, _GRID))
+_NO_ADDEND = np.zeros_like(_ROW_WAVES)
 _WAVES, _COLUMN_OF = _distinct([(left, right) for left, _, right, _ in REGIONS])
 _COLUMN_WAVES = np.ascontiguousarray(_WAVES.transpose(0, 2, 1))
