@@ -10,8 +10,13 @@ from storage.settings import Settings
 
 
 def embedded_settings(data_dir: Path | None) -> Settings:
-    """Return the settings of embedded mode with a data directory that can be used, made now if need be."""
-    settings = Settings.load(**({"data_dir": data_dir} if data_dir else {}))
+    """Return the settings of embedded mode with a data directory that can be used, made now if need be.
+
+    Database, broker and blobs are those of the data directory, whatever the environment says for servers: who
+    has the directory's lock takes all unfinished work for its own.
+    """
+    given = {"data_dir": data_dir} if data_dir else {}
+    settings = Settings.load(database_url="", broker_url=None, blob_url="", **given)
     directory = settings.data_dir
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from cli.report import Group, GroupImage, Report, counted, error_summary, readab
 
 # A wall of text helps nobody; the JSON file has them all.
 SHOWN_GROUPS = 100
+SHOWN_RELATED = 3
 
 REASONS = {
     "larger": "larger",
@@ -84,8 +85,10 @@ def _told(reasons: Sequence[str]) -> str:
 
 
 def _related_lines(group: Group) -> Iterator[str]:
-    for image in group.related:
+    for image in group.related[:SHOWN_RELATED]:
         yield f"  related, in another group or none: {_printable(image.image_id)} ({image.similarity:.1f})"
+    if len(group.related) > SHOWN_RELATED:
+        yield f"  … and {len(group.related) - SHOWN_RELATED:,} more that are related"
 
 
 def _printable(image_id: str) -> str:

@@ -70,7 +70,7 @@ def find(
         write_json(found.report.as_json(), json_file)
     _show(found.report, on_standard_error=json_file == STANDARD_OUTPUT)
     if organize:
-        _organize(found, organize, way)
+        _organize(found, paths, organize, way)
 
 
 def _way(organize: Path | None, *, copy: bool, link: bool, move: bool) -> Way:
@@ -121,7 +121,7 @@ def _show(report: Report, *, on_standard_error: bool) -> None:
         table.show(report, console)
 
 
-def _organize(found: Found, directory: Path, way: Way) -> None:
+def _organize(found: Found, paths: list[Path], directory: Path, way: Way) -> None:
     from cli.organizing import execution, journal, plan
 
     placements = plan.planned(found.members(), directory)
@@ -129,6 +129,10 @@ def _organize(found: Found, directory: Path, way: Way) -> None:
         typer.echo(f"Nothing to organize: {directory} was not made.", err=True)
         return
     plan.check(placements, directory, way)
+    if way is not Way.MOVE and any(directory.absolute().is_relative_to(path.absolute()) for path in paths):
+        typer.echo(
+            f"Note: {directory} is inside what was searched; the next search will see its copies.", err=True
+        )
     record = journal.Journal(directory / journal.NAME, way, placements)
     record.write_plan()
     _tell(execution.carry_out(record), directory)
