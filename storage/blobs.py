@@ -165,8 +165,8 @@ def proxies_key() -> str:
 
 
 def _pieces(data: bytes | BinaryIO | Iterable[bytes]) -> Iterable[bytes]:
-    if isinstance(data, bytes):
-        return [data]
+    if isinstance(data, bytes | bytearray | memoryview):
+        return [bytes(data)]
     if hasattr(data, "read"):
         return iter(lambda: data.read(PIECE_BYTES), b"")
     return data

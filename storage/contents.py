@@ -14,11 +14,12 @@ from lookalike.features.record import FEATURES
 from storage import arrays
 from storage.inserts import insert_into
 from storage.models import Content, FeatureBlock
-from storage.types import utc_now
 
 # SQLite allows 32,766 parameters a statement, PostgreSQL 65,535.
 SHA256_CHUNK = 2000
 BLOCK_CHUNK = 64
+# Records as plain bytes: NumPy moves them whole, and not field by field.
+PLAIN = np.dtype((np.void, FEATURES.itemsize))
 
 
 class Known(NamedTuple):
@@ -50,19 +51,14 @@ def ensure_many(session: Session, found: Iterable[tuple[bytes, int]]) -> dict[by
     # All who hold several contents take them in this order, so that nobody waits in a circle.
     ordered = sorted(dict(found).items())
     content_ids: dict[bytes, int] = {}
+    # An update that changes nothing, and not DO NOTHING: it returns the id and holds the row.
+    statement = insert_into(session, Content)
+    statement = statement.on_conflict_do_update(
+        index_elements=["sha256"], set_={"byte_count": statement.excluded.byte_count}
+    ).returning(Content.sha256, Content.id)
     for chunk in arrays.chunks(ordered, SHA256_CHUNK):
-        # An update that changes nothing, and not DO NOTHING: it returns the id and holds the row.
-        statement = insert_into(session, Content).values(
-            [
-                {"sha256": sha256, "byte_count": count, "extractor_version": 0, "created_at": utc_now()}
-                for sha256, count in chunk
-            ]
-        )
-        statement = statement.on_conflict_do_update(
-            index_elements=[Content.sha256], set_={"byte_count": statement.excluded.byte_count}
-        )
-        held = session.execute(statement.returning(Content.sha256, Content.id))
-        content_ids.update({row.sha256: row.id for row in held})
+        rows = [{"sha256": sha256, "byte_count": byte_count} for sha256, byte_count in chunk]
+        content_ids.update({row.sha256: row.id for row in session.execute(statement, rows)})
     return content_ids
 
 
@@ -163,7 +159,7 @@ def _gather(session: Session, content_ids: Sequence[int] | np.ndarray) -> tuple[
         return np.empty(0, FEATURES), []
     wanted, places = np.unique(np.asarray(content_ids, np.int64), return_inverse=True)
     blocks, slots = _slots(session, wanted)
-    records = np.empty(len(wanted), FEATURES)
+    records = np.empty(len(wanted), PLAIN)
     keys: dict[int, str] = {}
     order = np.argsort(blocks, kind="stable")
     block_ids, starts = np.unique(blocks[order], return_index=True)
@@ -172,8 +168,8 @@ def _gather(session: Session, content_ids: Sequence[int] | np.ndarray) -> tuple[
         query = select(FeatureBlock.id, FeatureBlock.data, FeatureBlock.proxies_key)
         for block_id, data, key in session.execute(query.where(FeatureBlock.id.in_(chunk))):
             keys[block_id] = key
-            records[members[block_id]] = np.frombuffer(data, FEATURES)[slots[members[block_id]]]
-    return records[places], [keys[block] for block in blocks[places].tolist()]
+            records[members[block_id]] = np.frombuffer(data, PLAIN)[slots[members[block_id]]]
+    return records[places].view(FEATURES), [keys[block] for block in blocks[places].tolist()]
 
 
 def _slots(session: Session, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

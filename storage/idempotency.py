@@ -84,8 +84,8 @@ def _claim(session: Session, request: Request) -> bool:
         "request_hash": request.request_hash,
     }
     identity = dict(zip(("client_id", "method", "path", "key"), _identity(request), strict=True))
-    added = session.execute(insert_ignoring(session, IdempotencyKey).values(**identity, **fresh))
-    if _count(added):
+    adding = insert_ignoring(session, IdempotencyKey).values(**identity, **fresh)
+    if session.execute(adding.returning(IdempotencyKey.key)).first() is not None:
         return True
     dead = and_(IdempotencyKey.status.is_(None), IdempotencyKey.created_at < now - PATIENCE)
     old = or_(dead, IdempotencyKey.created_at < now - LIFETIME)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
+from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -13,7 +14,9 @@ from storage.models import Base
 
 def insert_into(session: Session, model: type[Base]) -> Any:
     """Return an INSERT that has on_conflict_do_nothing and on_conflict_do_update on either database."""
-    return sqlite.insert(model) if is_sqlite(session) else postgresql.insert(model)
+    # The table, not the class: rows are written as they are given, by the thousand, without the ORM's share.
+    table = cast(Table, model.__table__)
+    return sqlite.insert(table) if is_sqlite(session) else postgresql.insert(table)
 
 
 def insert_ignoring(session: Session, model: type[Base]) -> Any:

@@ -78,16 +78,15 @@ def among(
     engine_version: int,
 ) -> Matches:
     """Return the matches of at least floor_tenths between contents of a context, as of a revision."""
-    contents = select(Image.content_id).where(*was_live(context_id, revision), Image.content_id.is_not(None))
-    columns = (Match.low_content_id, Match.high_content_id, Match.similarity_tenths, Match.relation)
-    query = select(*columns).where(
-        Match.similarity_tenths >= floor_tenths,
-        Match.engine_version == engine_version,
-        Match.low_content_id.in_(contents),
-        Match.high_content_id.in_(contents),
-    )
-    parts = [_arrays(part) for part in session.execute(query).partitions(1 << 18)]
-    whole = [np.concatenate(columns) for columns in zip(*parts, strict=True)] if parts else _arrays([])
+    query = select(Image.content_id).where(*was_live(context_id, revision), Image.content_id.is_not(None))
+    contents = np.unique(np.array(session.scalars(query).all(), np.int64))
+    parts = [_arrays([])]
+    for chunk in arrays.chunks(contents.tolist()):
+        part = _arrays(_with_low(session, chunk, floor_tenths, engine_version))
+        # Not asked of the database: it might try each content with each other one.
+        inside = np.isin(part[1], contents)
+        parts.append([column[inside] for column in part])
+    whole = [np.concatenate(columns) for columns in zip(*parts, strict=True)]
     order = np.lexsort((whole[1], whole[0]))
     return Matches(*(column[order] for column in whole))
 
@@ -95,6 +94,16 @@ def among(
 def detail(session: Session, one: int, other: int) -> Match | None:
     """Return the match of two contents in either order, with its transform and evidence from low to high."""
     return session.get(Match, (min(one, other), max(one, other)))
+
+
+def _with_low(
+    session: Session, content_ids: Sequence[int], floor_tenths: int, engine_version: int
+) -> Sequence[Any]:
+    given = arrays.ids(session, content_ids)
+    columns = (Match.low_content_id, Match.high_content_id, Match.similarity_tenths, Match.relation)
+    query = select(*columns).join(given, Match.low_content_id == given.c.id)
+    query = query.where(Match.similarity_tenths >= floor_tenths, Match.engine_version == engine_version)
+    return session.execute(query).all()
 
 
 def _store_chunk(session: Session, matches: Sequence[NewMatch], engine_version: int) -> None:

@@ -104,8 +104,12 @@ class Sync:
             Image.modified_ns,
             Image.error_code,
         )
-        query = select(*columns).join(given, Image.image_id == given.c.image_id)
-        query = query.where(Image.context_id == self._context_id, Image.removed_revision.is_(None))
+        # IN, not a join: without statistics SQLite would look through the names for every image.
+        query = select(*columns).where(
+            Image.context_id == self._context_id,
+            Image.removed_revision.is_(None),
+            Image.image_id.in_(select(given.c.image_id)),
+        )
         return [_Stored(*row) for row in self._session.execute(query)]
 
     def _revise(self) -> int:
