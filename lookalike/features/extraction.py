@@ -67,12 +67,13 @@ def _describe_file(record: np.ndarray, picture: Picture) -> Flag:
 def _hash(record: np.ndarray, gray: Image.Image, small: Image.Image) -> Flag:
     """Fill in the hashes: the whole from all decoded pixels, its parts from the proxy's."""
     levels = hashes.reduced(gray)
-    small_gray = cv2.cvtColor(np.asarray(small), cv2.COLOR_RGB2GRAY)
+    small_pixels = np.asarray(small)
+    small_gray = cv2.cvtColor(small_pixels, cv2.COLOR_RGB2GRAY)
     record["whole"] = hashes.oriented_hashes(levels)
     record["regions"] = region_hashes(small_gray)
     record["trimmed"] = record["whole"][0]
     record["contrast"] = levels.std()
-    record["colour"] = np.asarray(small).reshape(-1, 3).mean(axis=0).round()
+    record["colour"] = np.rint(cv2.mean(small_pixels)[:3])
     record["sharpness"] = detail.sharpness(small_gray)
     flags = Flag.FLAT if record["contrast"] < _FLAT_CONTRAST else Flag(0)
     if (box := border.inner_box(small_gray)) is not None:
