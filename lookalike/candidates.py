@@ -8,21 +8,23 @@ agree. What is joined with what:
     negative  complement of the whole frame
     regions   16 regions of the frame
 
-Every seen hash is joined with every turned, negative and region hash of the other image, both ways round. Flat
-images take no part: their hashes are noise. They are candidates of flat images of the same size and colour.
+Every seen hash is joined with every turned, negative and region hash of the other image, both ways round.
+Flat images take no part, as their hashes are noise: they are candidates of flat images of the same size and
+colour.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.features.record import ORIENTATION_COUNT, REGION_COUNT, Flag, has_flag
-from lookalike.index.flat import join
+from lookalike.index.planner import join
 
 Features = NDArray[np.void]
 Hashes = NDArray[np.uint8]
@@ -48,7 +50,7 @@ def plan(image_count: int, new_count: int | None = None) -> list[dict[str, Any]]
     comparisons = image_count * against * (2 * (ORIENTATION_COUNT + REGION_COUNT + 1))
     shard_count = min(max(1, math.ceil(comparisons / COMPARISONS_PER_SHARD)), max(1, image_count))
     edges = [image_count * part // shard_count for part in range(shard_count + 1)]
-    return [{"start": start, "stop": stop} for start, stop in zip(edges, edges[1:], strict=False)]
+    return [{"start": start, "stop": stop} for start, stop in pairwise(edges)]
 
 
 def candidates(features: Features, spec: dict[str, Any], first_new: int = 0) -> Pairs:

@@ -54,7 +54,7 @@ def of_copy(findings: Findings) -> float:
 
 
 def of_edited(changed: float) -> float:
-    """Similarity of a template and the same filled with something else: under 80, less the more is changed."""
+    """Similarity of one template filled with two things: under 80, the less the more is changed."""
     return LEAST_OF_COPIES - 0.1 - 19.9 * min(1.0, 4 * changed)
 
 
@@ -91,7 +91,7 @@ def _geometry(findings: Findings) -> float:
 def _tone(findings: Findings) -> float:
     """Nothing for what encoders do; 5 for a clear change of tone, 10 for the strongest."""
     shift = max(0.0, findings.colour_shift - 1.8) + 25 * max(0.0, findings.contrast_shift - 0.03)
-    return 5 * (1 - math.exp(-shift / 3)) + 5 * min(1.0, shift / 60) + (4 if findings.negative else 0)
+    return 5 * (1 - math.exp(-shift / 3)) + 5 * min(1.0, shift / 60) + (8 if findings.negative else 0)
 
 
 def _content(findings: Findings) -> float:

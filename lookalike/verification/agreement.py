@@ -138,7 +138,7 @@ def _is_monochrome(chroma: Chroma) -> bool:
 
 
 def _residuals(source: Chroma, target: Chroma) -> Plane:
-    """What is left after the best turn, stretch and shift of the colour plane, by reweighted least squares."""
+    """What the best turn, stretch and shift of the colour plane leave, by reweighted least squares."""
     weights = np.ones(len(source), np.float32)
     residuals = np.abs(target)
     for _ in range(3):

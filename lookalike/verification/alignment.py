@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.verification.geometry import Matrix, orientation, scaling, shape
+from lookalike.verification.geometry import Matrix, inverse, orientation, scaling, shape
 from lookalike.verification.keypoints import Keypoints, matches
 from lookalike.verification.subject import Prepared
 
 RANSAC_ERROR = 4.0  # px of a proxy
 MIN_INLIERS = 5
+NEGATIVE_BITS = 64
 MAX_STRETCH = 1.7
 REPEATED = 0.6  # share of key points found again in a plainly re-encoded copy
 FEW_INLIERS = 12  # below this the mirror image is tried too
@@ -37,10 +39,18 @@ def hash_distances(first: Any, second: Any) -> NDArray[np.int64]:
     return np.asarray(np.bitwise_count(different).sum(axis=1), np.int64)
 
 
+def is_negative(first: Prepared, second: Prepared) -> bool:
+    """Whether the hashes say that one is the negative of the other: nearly all bits differ."""
+    distances = hash_distances(first.record, second.record)
+    return bool(distances.max() > 256 - NEGATIVE_BITS and distances.min() > NEGATIVE_BITS)
+
+
 def frame_alignment(first: Prepared, second: Prepared) -> Alignment:
-    """Whole frame on whole frame, turned or mirrored as the hashes agree best."""
-    turned = orientation(int(np.argmin(hash_distances(first.record, second.record))))
-    matrix = scaling(*first.size) @ turned @ np.linalg.inv(scaling(*second.size))
+    """Whole frame on whole frame, turned or mirrored as the hashes agree (or, of a negative, differ) best."""
+    distances = hash_distances(first.record, second.record)
+    best = np.argmax(distances) if is_negative(first, second) else np.argmin(distances)
+    turned = orientation(int(best))
+    matrix = scaling(*first.size) @ turned @ inverse(scaling(*second.size))
     return Alignment(matrix, "frame")
 
 
@@ -85,7 +95,7 @@ def _is_plausible(matrix: Matrix) -> bool:
 
 def _spread(places: NDArray[np.float32], size: tuple[int, int]) -> float:
     determinant = float(np.linalg.det(np.cov(places.T)))
-    return max(0.0, determinant) ** 0.5 / (size[0] * size[1])
+    return math.sqrt(max(0.0, determinant)) / (size[0] * size[1])
 
 
 def shared_detail(first: Prepared, second: Prepared, alignment: Alignment) -> float:
@@ -96,7 +106,7 @@ def shared_detail(first: Prepared, second: Prepared, alignment: Alignment) -> fl
     if alignment.inliers == 0:
         return 0.0
     matrix = alignment.matrix
-    inside_first = _inside(first.keypoints.places, np.linalg.inv(matrix), second.size)
+    inside_first = _inside(first.keypoints.places, inverse(matrix), second.size)
     inside_second = _inside(second.keypoints.places, matrix, first.size)
     most = REPEATED * max(inside_first, inside_second, 1)
     return round(min(100.0, 100.0 * alignment.inliers / most), 1)

@@ -153,14 +153,19 @@ def _widened(cells: _Moments) -> _Moments:
         )
         return np.asarray(total / np.maximum(count, 1), np.float32)
 
-    return _Moments(count, mean(cells.variance_first), mean(cells.variance_second), mean(cells.difference))
+    return _Moments(
+        np.asarray(count, np.float32),
+        mean(cells.variance_first),
+        mean(cells.variance_second),
+        mean(cells.difference),
+    )
 
 
 def _best(moments: list[_Moments]) -> _Moments:
     """Of the shifts, the one with the smallest difference, cell by cell."""
     if len(moments) == 1:
         return moments[0]
-    best = np.argmin([one.difference for one in moments], axis=0)[None]
+    best = np.argmin([one.difference for one in moments], axis=0)[None].astype(np.intp)
 
     def chosen(planes: list[Plane]) -> Plane:
         return np.asarray(np.take_along_axis(np.stack(planes), best, axis=0)[0], np.float32)

@@ -15,6 +15,7 @@ from lookalike.verification.alignment import (
     Alignment,
     frame_alignment,
     hash_distances,
+    is_negative,
     keypoint_alignment,
     shared_detail,
 )
@@ -64,12 +65,19 @@ def verify(a: Prepared, b: Prepared) -> Comparison:
     # The order is fixed by what the pictures are: RANSAC and grids would else give slightly other numbers.
     swapped = b.key < a.key
     first, second = (b, a) if swapped else (a, b)
+    negative = is_negative(first, second)
+    if negative:
+        second = second.negative
     checked = _best_alignment(first, second)
     evidence: dict[str, Any] = {"hashes": _hash_evidence(first, second)}
     if checked is None:
         verdict = Verdict("nothing", "nothing_in_common")
         evidence |= {"verdict": dataclasses.asdict(verdict), "shared_detail": 0.0}
         return Comparison(0.0, relations.UNRELATED, {}, evidence)
+    if negative:
+        checked = dataclasses.replace(
+            checked, agreement=dataclasses.replace(checked.agreement, negative=True)
+        )
     return _described(first, second, checked, evidence, swapped)
 
 
@@ -127,12 +135,12 @@ def _described(
     verdict = reconsidered(verdict, agreement, changes)
     findings = _findings(transform, agreement, changes)
     found, relation = _judged(verdict, findings, transform, checked, changes)
-    if verdict.is_copy and have_same_pixels(first, second, agreement.difference):
+    if verdict.is_copy and not agreement.negative and have_same_pixels(first, second, agreement.difference):
         found, relation = similarity.SAME_PIXELS, relations.IDENTICAL_PIXELS
     evidence |= {
         "key_points": _keypoint_evidence(first, second, alignment),
         "agreement": _rounded(dataclasses.asdict(agreement)),
-        "changes": _rounded(dataclasses.asdict(changes)),
+        "changes": _rounded(dataclasses.asdict(changes)) | {"boxes": [list(box) for box in changes.boxes]},
         "shared_detail": shared_detail(first, second, alignment),
         "verdict": dataclasses.asdict(verdict),
     }

@@ -33,6 +33,11 @@ def scaling(x: float, y: float) -> Matrix:
     return np.diag([x, y, 1.0]).astype(np.float64)
 
 
+def inverse(matrix: Matrix) -> Matrix:
+    """The map back."""
+    return np.asarray(np.linalg.inv(matrix), np.float64)
+
+
 def translation(x: float, y: float) -> Matrix:
     """Map that moves."""
     return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)

@@ -7,7 +7,7 @@ from lookalike.verification.alignment import hash_distances
 from lookalike.verification.subject import Prepared
 
 MOST_HASH_BITS = 8  # a JPEG decoded at a fraction of its size moves its hash by up to 4 bits
-MOST_DIFFERENCE = 2.5  # gray levels between the proxies
+MOST_DIFFERENCE = 1.5  # gray levels between the proxies
 
 
 def have_same_pixels(first: Prepared, second: Prepared, difference: float) -> bool:

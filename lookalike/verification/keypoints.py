@@ -36,7 +36,7 @@ class Keypoints:
 def _detector() -> Any:
     # One thread: workers run one process per core, and more threads would change the order of key points.
     cv2.setNumThreads(1)
-    return cv2.ORB_create(
+    return cv2.ORB.create(
         nfeatures=KEYPOINT_COUNT, scaleFactor=1.2, nlevels=8, fastThreshold=8, edgeThreshold=16, patchSize=31
     )
 

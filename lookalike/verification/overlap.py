@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.verification.geometry import Matrix, corners, scale_of, scaling, translation
+from lookalike.verification.geometry import Matrix, corners, inverse, scale_of, scaling, translation
 from lookalike.verification.subject import Prepared
 
 
@@ -97,12 +97,13 @@ def _centred(matrix: Matrix) -> NDArray[np.float64]:
 
 def _covered(size: tuple[int, int], matrix: Matrix, grid: tuple[int, int]) -> NDArray[np.bool_]:
     """Where the grid's pixel centres fall inside a picture of `size`, half a grid px from its edge."""
-    inverse = np.linalg.inv(matrix)
-    mapped = corners(inverse, grid)
+    back = inverse(matrix)
+    mapped = corners(back, grid)
     if (mapped > -0.05).all() and (mapped < np.add(size, 0.05)).all():
         return np.ones((grid[1], grid[0]), np.bool_)
     columns, rows = np.arange(grid[0]) + 0.5, (np.arange(grid[1]) + 0.5)[:, None]
-    x = inverse[0, 0] * columns + inverse[0, 1] * rows + inverse[0, 2]
-    y = inverse[1, 0] * columns + inverse[1, 1] * rows + inverse[1, 2]
-    margin = 0.45 * scale_of(inverse)
-    return (x >= margin) & (x <= size[0] - margin) & (y >= margin) & (y <= size[1] - margin)
+    x = back[0, 0] * columns + back[0, 1] * rows + back[0, 2]
+    y = back[1, 0] * columns + back[1, 1] * rows + back[1, 2]
+    margin = 0.45 * scale_of(back)
+    covered = (x >= margin) & (x <= size[0] - margin) & (y >= margin) & (y <= size[1] - margin)
+    return np.asarray(covered, np.bool_)

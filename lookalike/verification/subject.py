@@ -18,6 +18,7 @@ from lookalike.verification.pixels import PixelDigest, digest
 
 # All proxies are brought to this area: long strips keep their detail, and memory stays bounded.
 PROXY_AREA = 400 * 300
+NARROWEST = 16  # px; strips are widened to it, so that cells and tiles fit in
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,11 @@ class Prepared:
         return bytes(np.asarray(self.record["whole"]).tobytes()) + self.subject.proxy
 
     @cached_property
+    def negative(self) -> Prepared:
+        """The same picture with every level turned over."""
+        return Prepared(self.subject, np.asarray(255 - self.pixels, np.uint8))
+
+    @cached_property
     def gray(self) -> NDArray[np.uint8]:
         """The proxy in gray."""
         return np.asarray(cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY), np.uint8)
@@ -104,9 +110,9 @@ def _resized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if scale > 1:
         # Enlarging adds no detail; only pictures too small for a 31 px patch on several levels gain.
         scale = min(scale, max(1.0, 160 / max(height, width)))
-    if 0.95 < scale <= 1.0:
+    if 0.95 < scale <= 1.0 and min(height, width) >= NARROWEST:
         return pixels
-    size = max(8, round(width * scale)), max(8, round(height * scale))
+    size = max(NARROWEST, round(width * scale)), max(NARROWEST, round(height * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
 

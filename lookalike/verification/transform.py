@@ -6,10 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from lookalike.verification.agreement import Agreement
-from lookalike.verification.geometry import Matrix, corners, scaling, shape
+from lookalike.verification.geometry import Matrix, corners, inverse, scaling, shape
 from lookalike.verification.subject import Prepared
 
 Box = tuple[float, float, float, float]
@@ -19,8 +17,8 @@ Box = tuple[float, float, float, float]
 class Transform:
     """Parameters of a change.
 
-    `box` is the part of the first that the second shows (left, top, right, bottom, 0 to 1 inside the first; it
-    may reach outside), `box_back` the same the other way round.
+    `box` is the part of the first that the second shows (left, top, right, bottom, 0 to 1 inside the first;
+    it may reach outside), `box_back` the same the other way round.
     """
 
     box: Box
@@ -76,11 +74,11 @@ def describe(
     matrix: Matrix, shares: tuple[float, float], agreement: Agreement, first: Prepared, second: Prepared
 ) -> Transform:
     """Describe the map `matrix` from the second's proxy to the first's."""
-    full = _full(first) @ matrix @ np.linalg.inv(_full(second))
-    forward = shape(np.linalg.inv(full))
+    full = _full(first) @ matrix @ inverse(_full(second))
+    forward = shape(inverse(full))
     return Transform(
         box=_box(matrix, second.size, first.size),
-        box_back=_box(np.linalg.inv(matrix), first.size, second.size),
+        box_back=_box(inverse(matrix), first.size, second.size),
         mirrored=forward.mirrored,
         angle=forward.angle,
         scale=forward.scale,

@@ -8,7 +8,7 @@ from lookalike.verification.agreement import Agreement
 from lookalike.verification.alignment import Alignment
 from lookalike.verification.changes import Changes
 
-# Unrelated pictures never had more than 6 key points that agree by chance (6,998 pairs); weak true edits had 16.
+# Of 6,998 unrelated pairs none had more than 6 key points that agree by chance; weak true edits had 16.
 CERTAIN_INLIERS = 10
 LIKELY_INLIERS = 7
 STRUCTURELESS = 0.01  # share of structured tiles
@@ -79,8 +79,8 @@ def reconsidered(verdict: Verdict, agreement: Agreement, changes: Changes) -> Ve
 def _doubted(verdict: Verdict, agreement: Agreement, changes: Changes) -> Verdict:
     """Take back a verdict of `copy` where a template was filled with something else.
 
-    In graphics any replaced part is another content: a word, a curve, the colour of a stripe. In photos what is
-    drawn over textured ground looks the same, so there it stays a copy with something laid over it.
+    In graphics any replaced part is another content: a word, a curve, the colour of a stripe. In photos what
+    is drawn over textured ground looks the same, so there it stays a copy with something laid over it.
     """
     if changes.share > CHANGED_IN_GRAPHICS and changes.replaced > REPLACED * changes.share:
         return Verdict("edited", "parts_of_a_graphic_replaced")
