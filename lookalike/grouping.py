@@ -1,9 +1,9 @@
 """Groups of duplicates from matches, canonical: the same whatever the order in which images came.
 
 Images have a total rank. In rank order, an image that no better original has taken becomes an original, and
-those of its matches that nobody has taken join it. So originals never match one another, and every member has a
-match of its own to its original: no chain of small changes joins two pictures that do not match. A member stays
-with its first original; its matches outside the group are `related`, shown and never removed.
+those of its matches that nobody has taken join it. So originals never match one another, and every member has
+a match of its own to its original: no chain of small changes joins two pictures that do not match. A member
+stays with its first original; its matches outside the group are `related`, shown and never removed.
 
 A group depends only on the images connected with it by matches. So after images came or went it is enough to
 group the connected components that they touch.
@@ -24,11 +24,12 @@ _EDGES_AT_A_TIME = 1 << 18
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """Groups in the rank order of their originals; group g is `images[starts[g]:starts[g + 1]]`, original first.
+    """Groups by the rank of their originals; group g is `images[starts[g]:starts[g + 1]]`, original first.
 
-    Members follow by similarity to the original, most similar first, then by rank. `tenths` is that similarity
-    in tenths (1000 for the original itself), `matches` the index of the match given to `group` (-1 for the
-    original). `related_*` is the same for images outside the group that match one in it: with the best match.
+    Members follow by similarity to the original, most similar first, then by rank. `tenths` is that
+    similarity in tenths (1000 for the original itself), `matches` the index of the match given to `group` (-1
+    for the original). `related_*` is the same for images outside the group that match one in it: with the
+    best match.
     """
 
     starts: NDArray[np.int64]
@@ -57,8 +58,9 @@ class Groups:
 def group(rank: Integers, low: Integers, high: Integers, tenths: Integers, threshold_tenths: int) -> Groups:
     """Return the duplicate groups at a threshold.
 
-    rank[image] is 0 for the best image, a permutation; low, high and tenths are the matches, each pair of images
-    at most once, with its similarity in tenths of a percent. Those below threshold_tenths are left out.
+    rank[image] is 0 for the best image, a permutation; low, high and tenths are the matches, each pair of
+    images at most once, with its similarity in tenths of a percent. Those below threshold_tenths are left
+    out.
     """
     rank = np.asarray(rank, np.int64)
     kept = np.flatnonzero(np.asarray(tenths) >= threshold_tenths)
@@ -118,8 +120,8 @@ class _Listed:
 def _originals(image_count: int, matches: _Matches) -> NDArray[np.int64]:
     """Return for each image its original: itself where it is one or stands alone.
 
-    Matches are taken by the rank of their better image. When its turn comes, all that could make it a member has
-    been seen.
+    Matches are taken by the rank of their better image. When its turn comes, all that could make it a member
+    has been seen.
     """
     taken_by = list(range(image_count))
     order = np.argsort(matches.better, kind="stable")
@@ -150,7 +152,7 @@ def _outside_matches(matches: _Matches, originals: NDArray[np.int64]) -> _Listed
     index = np.concatenate([apart, apart])
     grouped = np.flatnonzero(_in_a_group(originals)[inner])
     inner, outer, index = inner[grouped], outer[grouped], index[grouped]
-    # The best match of each image with the group; of equal ones, that with the best-ranked image of the group.
+    # The best match of each image with the group; of equal ones, that with the best image of the group.
     order = np.lexsort((inner, -matches.tenths[index], outer, originals[inner]))
     group_of, outer, index = originals[inner[order]], outer[order], index[order]
     first = np.ones(len(order), bool)

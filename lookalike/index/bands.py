@@ -1,4 +1,4 @@
-"""How hashes are cut into bands for the ring join: bit order, budgets, masks and codes. See ring.py for the why."""
+"""How hashes are cut into bands for the ring join: bit order, budgets, masks, codes. ring.py says why."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ _RARE = 1e-4
 class Band:
     """One band as the kernels need it.
 
-    `code_bytes` are the byte columns that hold the band's bits and those of the `reach` bands after it; the code
-    of a row is the xor of `code_tables[k, row[code_bytes[k]]]`: the band's 16 bits lowest, the next bands above.
-    The lowest `key_bits` are the key: all 16 for many rows, fewer for few, so that buckets are not nearly empty.
-    `masks` are the differences of keys within the band's budget, by bit count; `radii` is the filter's limit for
-    each: what the budgets up to the last band in reach leave for the bits after the key.
+    `code_bytes` are the byte columns that hold the band's bits and those of the `reach` bands after it; the
+    code of a row is the xor of `code_tables[k, row[code_bytes[k]]]`: the band's 16 bits lowest, the next
+    bands above. The lowest `key_bits` are the key: all 16 for many rows, fewer for few, so that buckets are
+    not nearly empty. `masks` are the differences of keys within the band's budget, by bit count; `radii` is
+    the filter's limit for each: what the budgets up to the last band in reach leave for the bits after the
+    key.
     """
 
     number: int
@@ -53,7 +54,7 @@ def budgets(bits: int, radius: int) -> NDArray[np.int64]:
 
 
 def reach_of(bits: int, radius: int) -> int:
-    """Return how many bands after the first the filter looks at: 2 (a 32-bit word) if it rarely errs, else 3."""
+    """Return how many bands the filter adds to the first: 2 (a 32-bit word) if it rarely errs, else 3."""
     shares = budgets(bits, radius)
     if len(shares) < 4:
         return len(shares) - 1
@@ -65,8 +66,9 @@ def reach_of(bits: int, radius: int) -> int:
 def bit_order(hashes: Hashes) -> NDArray[np.int64]:
     """Return an order of the bits that gives every band the same share of information.
 
-    Bits that are nearly always equal tell nothing; a band of such bits would put most images in one bucket. Bits
-    are ranked by p(1 - p) on a fixed sample and dealt to the bands to and fro. Any order is exact; this is for speed.
+    Bits that are nearly always equal tell nothing; a band of such bits would put most images in one bucket.
+    Bits are ranked by p(1 - p) on a fixed sample and dealt to the bands to and fro. Any order is exact; this
+    is for speed.
     """
     bits = hashes.shape[1] * 8
     identity = np.arange(bits, dtype=np.int64)
@@ -84,7 +86,7 @@ def bit_order(hashes: Hashes) -> NDArray[np.int64]:
 
 
 def key_bits_for(row_count: int) -> int:
-    """Return how many bits of a band are the key: about 16 rows a bucket were fastest from 100k to 1M rows."""
+    """Return how many bits of a band are the key: 16 rows a bucket were fastest from 100k to 1M rows."""
     return min(BAND_BITS, max(_LEAST_KEY_BITS, round(log2(max(1, row_count) / _ROWS_A_BUCKET))))
 
 

@@ -1,10 +1,11 @@
 """Blocked brute force: every row against every row, as fast as the processor counts bits.
 
-For few rows, for radii so wide that the ring join's bands let nearly everything through, and for some new images against
-all stored ones. The words of the hashes are laid out as planes (all first words, then all second words ...), and the vector
-loop looks at the first planes only: at radius 31 half of a 256-bit hash already rules out all but one random pair in
-a thousand million.
+For few rows, for radii so wide that the ring join's bands let nearly everything through, and for some new
+images against all stored ones. The words of the hashes are laid out as planes (all first words, then all
+second words ...), and the vector loop looks at the first planes only: at radius 31 half of a 256-bit hash
+already rules out all but one random pair in a thousand million.
 """
+# mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ def planes_needed(words: int, radius: int) -> int:
 
 
 def pairs_between(hashes: Hashes, queries: range, candidates: range, radius: int) -> Iterator[Pairs]:
-    """Yield, in parts of bounded size, the pairs within radius of a row of `queries` and one of `candidates`.
+    """Yield, in parts of bounded size, the pairs of a row of `queries` and one of `candidates` within radius.
 
     The ranges of rows are equal or do not overlap.
     """
@@ -62,10 +63,11 @@ def _planes(hashes: Hashes, rows: range) -> NDArray[np.uint64]:
     return planes
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _compare(
-    asked, asked_count, given, given_count, is_self, planes, radius, position, found_i, found_j, found_distance
-):  # type: ignore[no-untyped-def]  # fmt: skip
+    asked, asked_count, given, given_count, is_self, planes, radius, position,
+    found_i, found_j, found_distance,
+):  # fmt: skip
     """Compare from `position` (first candidate, first query) until done or the space for pairs runs out."""
     count = 0
     block, query = position
@@ -98,10 +100,10 @@ def _compare(
     return count
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _scan(
     asked, query, query_end, given, first, end, is_self, radius, found_i, found_j, found_distance, count
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     for q in range(query, query_end):
         for c in range(max(first, q + 1) if is_self else first, end):
             distance = np.int64(0)

@@ -1,17 +1,20 @@
 """The ring join: exact, and far from quadratic.
 
-The bits of a hash are cut into m bands of 16, laid out as a ring. Each band i gets a budget u_i, a whole number, and the
-budgets sum to radius + 1. Take two hashes at most `radius` bits apart and go round the ring from some band, adding
-up flips and budgets. As all flips are fewer than all budgets, there is a band from which the flips stay below the
-budgets at *every* step of the way (the cycle lemma; Qin and Xiao, "Pigeonring", VLDB 2018). That start band is
+The bits of a hash are cut into m bands of 16, laid out as a ring. Each band i gets a budget u_i, a whole
+number, and the budgets sum to radius + 1. Take two hashes at most `radius` bits apart and go round the ring
+from some band, adding up flips and budgets. As all flips are fewer than all budgets, there is a band from
+which the flips stay below the budgets at *every* step of the way (the cycle lemma; Qin and Xiao,
+"Pigeonring", VLDB 2018). That start band is
 
-- an index: its own flips are below u_i. So rows are sorted by the 16 bits of the band, and each bucket is compared
-  with the few buckets whose key differs in less than u_i bits (17 of 65,536 at radius 31 of 256 bits);
-- a filter: the flips of the next `reach` bands are also below their budgets. Those bands, 32 or 48 bits, lie beside
-  the sorted rows as one word. A processor compares 8 by 8 of them in a vector loop, which is nearly all of the work, and
-  lets through one random pair in some 100,000;
-- a name for the pair: it passes both tests in at least one band, perhaps in several. It is emitted by the lowest of
-  them only. So no pair comes twice, nothing global is remembered, and bands and ranges of rows are independent shards.
+- an index: its own flips are below u_i. So rows are sorted by the 16 bits of the band, and each bucket is
+  compared with the few buckets whose key differs in less than u_i bits (17 of 65,536 at radius 31 of 256
+  bits);
+- a filter: the flips of the next `reach` bands are also below their budgets. Those bands, 32 or 48 bits, lie
+  beside the sorted rows as one word. A processor compares 8 by 8 of them in a vector loop, which is nearly
+  all of the work, and lets through one random pair in some 100,000;
+- a name for the pair: it passes both tests in at least one band, perhaps in several. It is emitted by the
+  lowest of them only. So no pair comes twice, nothing global is remembered, and bands and ranges of rows are
+  independent shards.
 
 What passes has its full distance taken, so the result is exact; nothing depends on the data but the speed.
 """
@@ -23,17 +26,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from lookalike.index.bands import Band, band_masks, budgets, key_bits_for, make_band
-from lookalike.index.found import PER_STEP, Found
+from lookalike.index.found import Found
 from lookalike.index.pairs import Pairs
-from lookalike.index.vectors import GROUP, PADDING, any_near_1, popcount
-from lookalike.index.words import Hashes, Words, to_words
-
-BLOCK = 2048
-"""Candidates compared with one group of queries at a time; they stay in the L1 cache."""
+from lookalike.index.ring_kernels import count_keys, join_buckets, place_rows
+from lookalike.index.vectors import PADDING
+from lookalike.index.words import Hashes, read_only, to_words
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,10 @@ def pairs_of_band(
 ) -> Iterator[Pairs]:
     """Yield, in parts of bounded size, the pairs within radius whose lowest band is `number`.
 
-    One row is of `queries`, the other of `candidates`: two ranges of rows of hashes that are equal or do not overlap.
+    One row is of `queries`, the other of `candidates`: two ranges of rows of hashes that are equal or do not
+    overlap.
     """
+    hashes = read_only(hashes)
     band = make_band(number, order, radius, key_bits_for(max(len(queries), len(candidates))))
     if len(band.masks) == 0:
         return
@@ -67,7 +69,7 @@ def pairs_of_band(
     found = Found()
     position = np.zeros(4, np.int64)
     while position[0] < len(band.masks):
-        count = _join_buckets(
+        count = join_buckets(
             asked.rows, asked.filters, asked.starts, given.rows, given.filters, given.starts,
             queries == candidates, band.masks, band.radii, words, band_masks(order), shares, band.reach,
             number, radius, position, found.i, found.j, found.distance,
@@ -79,166 +81,8 @@ def sort_rows(hashes: Hashes, rows: range, band: Band) -> SortedRows:
     """Return the rows of the range by their key in the band, with the filter words beside them."""
     codes = np.empty(len(rows), np.uint64)
     starts = np.zeros((1 << band.key_bits) + 1, np.int64)
-    _count_keys(hashes, rows.start, band.key_bits, band.code_bytes, band.code_tables, codes, starts)
+    count_keys(hashes, rows.start, band.key_bits, band.code_bytes, band.code_tables, codes, starts)
     sorted_rows = np.empty(len(rows), np.int32)
     filters = np.zeros(len(rows) + PADDING, band.filter_type)
-    _place_rows(codes, rows.start, band.key_bits, starts, sorted_rows, filters)
+    place_rows(codes, rows.start, band.key_bits, starts, sorted_rows, filters)
     return SortedRows(sorted_rows, filters, starts)
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _count_keys(
-    hashes: Hashes,
-    first: int,
-    key_bits: int,
-    code_bytes: NDArray[np.int64],
-    tables: NDArray[np.uint64],
-    codes: NDArray[np.uint64],
-    starts: NDArray[np.int64],
-) -> None:
-    key_mask = np.uint64((1 << key_bits) - 1)
-    for row in range(len(codes)):
-        code = np.uint64(0)
-        for k in range(len(code_bytes)):
-            code ^= tables[k, hashes[first + row, code_bytes[k]]]
-        codes[row] = code
-        starts[np.int64(code & key_mask) + 1] += 1
-    for key in range(len(starts) - 1):
-        starts[key + 1] += starts[key]
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _place_rows(
-    codes: NDArray[np.uint64],
-    first: int,
-    key_bits: int,
-    starts: NDArray[np.int64],
-    rows: NDArray[np.int32],
-    filters: NDArray[np.unsignedinteger[Any]],
-) -> None:
-    following = starts.copy()
-    key_mask = np.uint64((1 << key_bits) - 1)
-    for row in range(len(codes)):
-        key = np.int64(codes[row] & key_mask)
-        place = following[key]
-        following[key] = place + 1
-        rows[place] = first + row
-        filters[place] = codes[row] >> np.uint64(key_bits)
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _join_buckets(
-    query_rows, query_filters, query_starts, rows, filters, starts,
-    is_self, masks, radii, words, bands, shares, reach, band, radius, position, found_i, found_j, found_distance,
-):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Join from `position` (mask, bucket, first candidate, first query) until done or out of space for pairs.
-
-    Returns the number of pairs found and moves the position; mask len(masks) says that all is done. In a self-join
-    each two buckets are joined once, and a bucket with itself as a triangle. Masks are the outer loop: then both
-    buckets go through memory in order, which halves the time where buckets are small.
-    """
-    count = 0
-    mask, bucket, block, query = position
-    while mask < len(masks):
-        triangle = is_self and mask == 0
-        while bucket < len(starts) - 1:
-            partner = bucket ^ masks[mask]
-            end = 0 if is_self and partner < bucket else starts[partner + 1]
-            query_end = query_starts[bucket + 1]
-            block = max(block, starts[partner])
-            while block < end:
-                block_end = min(block + BLOCK, end)
-                query = max(query, query_starts[bucket])
-                while query < query_end:
-                    if count + PER_STEP > len(found_i):
-                        position[0], position[1], position[2], position[3] = mask, bucket, block, query
-                        return count
-                    group_end = min(query + GROUP, query_end)
-                    # In the triangle the candidates before the group have met it as queries already.
-                    first = max(block, group_end) if triangle else block
-                    near = any_near_1(query_filters, query, filters, first, block_end - first, radii[mask])
-                    if triangle and not near and block < group_end and query < block_end:
-                        near = _near_within(query_filters, query, group_end, radii[mask])
-                    if near:
-                        count = _scan(
-                            query_rows, query_filters, query, group_end, rows, filters, block, block_end,
-                            triangle, radii[mask], words, bands, shares, reach, band, radius,
-                            found_i, found_j, found_distance, count,
-                        )  # fmt: skip
-                    query += GROUP
-                query = 0
-                block = block_end
-            block = 0
-            bucket += 1
-        bucket = 0
-        mask += 1
-    position[0] = mask
-    return count
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _near_within(filters: NDArray[np.unsignedinteger[Any]], first: int, end: int, limit: np.uint64) -> bool:
-    """Tell if any two of these rows are near; few enough that a plain loop over all of them is fastest."""
-    least = np.uint64(64)
-    for a in range(first, end - 1):
-        for b in range(a + 1, end):
-            least = min(least, np.uint64(popcount(np.uint64(filters[a] ^ filters[b]))))
-    return least <= limit
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _scan(
-    query_rows, query_filters, query, query_end, rows, filters, first, end,
-    triangle, limit, words, bands, shares, reach, band, radius, found_i, found_j, found_distance, count,
-):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Look at each candidate singly, where the vector loop said that something is near."""
-    for q in range(query, query_end):
-        for c in range(max(first, q + 1) if triangle else first, end):
-            if popcount(np.uint64(filters[c] ^ query_filters[q])) <= limit:
-                i, j = query_rows[q], rows[c]
-                distance = _distance_if_lowest(words, i, j, bands, shares, reach, band, radius)
-                if distance >= 0:
-                    found_i[count], found_j[count], found_distance[count] = min(i, j), max(i, j), distance
-                    count += 1
-    return count
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _distance_if_lowest(
-    words: Words, i: int, j: int, bands: Words, shares: NDArray[np.int64], reach: int, band: int, radius: int
-) -> int:
-    """Return the distance of two rows, or -1 if it is over the radius or not this band's to emit."""
-    distance = np.int64(0)
-    for w in range(words.shape[1]):
-        distance += np.int64(popcount(words[i, w] ^ words[j, w]))
-    if distance > radius:
-        return -1
-    for lower in range(band):
-        if _starts_here(words, i, j, bands, shares, reach, lower):
-            return -1
-    # With a short key or a filter cut off, a pair may have come here that only a higher band starts.
-    return distance if _starts_here(words, i, j, bands, shares, reach, band) else np.int64(-1)
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _starts_here(
-    words: Words, i: int, j: int, bands: Words, shares: NDArray[np.int64], reach: int, band: int
-) -> bool:
-    """Tell if the flips of a band, and those together with the next `reach` bands, are below their budgets."""
-    flips = _flips(words, i, j, bands, band)
-    budget = shares[band]
-    if flips >= budget:
-        return False
-    for step in range(1, reach + 1):
-        following = (band + step) % len(shares)
-        flips += _flips(words, i, j, bands, following)
-        budget += shares[following]
-    return flips < budget
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _flips(words: Words, i: int, j: int, bands: Words, band: int) -> int:
-    flips = np.int64(0)
-    for w in range(words.shape[1]):
-        flips += np.int64(popcount((words[i, w] ^ words[j, w]) & bands[band, w]))
-    return flips

@@ -1,8 +1,10 @@
 """Vector instructions for Numba: the one inner loop on which the joins spend their time.
 
-Numba makes slow code of plain loops over popcounts (signed indices alone cost 2 to 7 times), so the loop is given
-as LLVM vectors. LLVM lowers them to what the processor has: vpopcnt of AVX-512, table look-ups of AVX2, cnt of NEON.
+Numba makes slow code of plain loops over popcounts (signed indices alone cost 2 to 7 times), so the loop is
+given as LLVM vectors. LLVM lowers them to what the processor has: vpopcnt of AVX-512, table look-ups of AVX2,
+cnt of NEON.
 """
+# mypy: disable-error-code="import-untyped,no-untyped-call"
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from numba.extending import intrinsic
 _FEATURES = llvm.get_host_cpu_features()
 _HAS_VECTOR_POPCOUNT = bool(_FEATURES.get("avx512vpopcntdq"))
 VECTOR_BYTES = 64 if _HAS_VECTOR_POPCOUNT else 32
-# AVX2 has no popcount: bytes are looked up and added. Multiply-and-add does 8.7 G/s where LLVM's own way does 6.7.
+# AVX2 has no popcount: bytes are looked up and added, 8.7 G/s by multiply-and-add, 6.7 as LLVM does it.
 _ADDS_BY_MULTIPLYING = bool(_FEATURES.get("avx2")) and not _HAS_VECTOR_POPCOUNT
 GROUP = 8
 """Queries compared in one pass over the candidates."""
@@ -28,9 +30,8 @@ PADDING = 64
 _BYTE, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def popcount(typing: Any, word: Any) -> Any:
-    """Return the number of set bits of an unsigned word."""
+@intrinsic
+def _popcount(typing: Any, word: Any) -> Any:
 
     def code(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
         return builder.ctpop(args[0])
@@ -38,15 +39,19 @@ def popcount(typing: Any, word: Any) -> Any:
     return word(word), code
 
 
+popcount: Any = _popcount
+"""Returns the number of set bits of an unsigned word."""
+
+
 def _any_near(planes: int) -> Callable[..., Any]:
     """Make the function that tells if any of 8 queries is at most radius bits from any of count candidates.
 
-    queries and candidates are C-ordered arrays of one unsigned type, (columns,) or (planes, columns): a row of the
-    data is a column here, and the distance is summed over the first `planes`. The answer may be yes too often, as
-    whole vectors of candidates and always 8 queries are read, but never no too often.
+    queries and candidates are C-ordered arrays of one unsigned type, (columns,) or (planes, columns): a row
+    of the data is a column here, and the distance is summed over the first `planes`. The answer may be yes
+    too often, as whole vectors of candidates and always 8 queries are read, but never no too often.
     """
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def any_near(
         typing: Any, queries: Any, first_query: Any, candidates: Any, first: Any, count: Any, radius: Any
     ) -> Any:
@@ -76,7 +81,7 @@ class _Loop:
     def __init__(self, builder: Any, bits: int) -> None:
         self.builder = builder
         self.words = ir.VectorType(ir.IntType(bits), VECTOR_BYTES * 8 // bits)
-        # Minima are taken of 32-bit lanes, also of the halves of 64-bit distances: 64-bit minima need AVX-512.
+        # Minima are taken of 32-bit lanes, also of halves of 64-bit distances: 64-bit minima need AVX-512.
         self.counts = ir.VectorType(_I32, VECTOR_BYTES // 4)
 
     def emit(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
+T = TypeVar("T", bound=np.generic)
 Hashes = NDArray[np.uint8]
 """(rows, bits / 8) uint8."""
 Words = NDArray[np.uint64]
@@ -19,6 +22,13 @@ def to_words(hashes: Hashes) -> Words:
     if missing:
         hashes = np.pad(hashes, ((0, 0), (0, missing)))
     return np.ascontiguousarray(hashes).view(np.uint64)
+
+
+def read_only(array: NDArray[T]) -> NDArray[T]:
+    """Return a C-ordered view that cannot be written: memory-mapped or not, one type for Numba to compile."""
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
 
 
 def distances(a: Words, b: Words) -> NDArray[np.int64]:
