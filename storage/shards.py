@@ -144,11 +144,16 @@ def expire(session: Session, shard_id: int) -> None:
     session.execute(running.values(lease_until=now() - 1.0))
 
 
-def expired(session: Session, limit: int = 50) -> list[Shard]:
-    """Return running shards whose lease is over; they are this transaction's to deal with."""
-    query = select(Shard).where(Shard.state == life.RUNNING, Shard.lease_until < now())
-    query = query.order_by(Shard.lease_until).limit(limit)
-    return list(session.scalars(query.with_for_update(skip_locked=True, of=Shard)))
+def expired(session: Session, limit: int = 100) -> list[int]:
+    """Return the ids of running shards whose lease is over, the longest over first."""
+    query = select(Shard.id).where(Shard.state == life.RUNNING, Shard.lease_until < now())
+    return list(session.scalars(query.order_by(Shard.lease_until).limit(limit)))
+
+
+def take_expired(session: Session, shard_id: int) -> Shard | None:
+    """Return a shard whose lease is over to deal with it, None if somebody else does or has."""
+    query = select(Shard).where(Shard.id == shard_id, Shard.state == life.RUNNING, Shard.lease_until < now())
+    return session.scalars(query.with_for_update(skip_locked=True, of=Shard)).one_or_none()
 
 
 def lose(session: Session, shard: Shard) -> None:
@@ -165,6 +170,11 @@ def give_up(session: Session, shard: Shard) -> None:
 def drop(session: Session, shard: Shard) -> None:
     """Call a shard cancelled, as its job is."""
     session.execute(_held(shard.id, shard.attempt).values(state=life.DROP.after, **_UNSENT))
+
+
+def any_running(session: Session) -> bool:
+    """Tell whether any shard is being worked on."""
+    return session.scalar(select(Shard.id).where(Shard.state == life.RUNNING).limit(1)) is not None
 
 
 def release_all(session: Session, *, lost: bool) -> int:

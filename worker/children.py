@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import structlog
 from worker import tether
 
 STOP_SECONDS = 8.0
+LOOK_SECONDS = 0.05
 # One that dies soon after its start is started again after a pause, which doubles each time.
 SOON_SECONDS = 10.0
 LEAST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 0.1, 5.0
@@ -81,14 +83,18 @@ class Child:
             self._before_restart()
             self.start()
 
-    def stop(self) -> None:
-        """Ask the process to stop, and make sure that it does, with all that it has started."""
+    def stop(self, is_idle: Callable[[], bool] = lambda: False) -> None:
+        """Ask the process to stop, and make sure that it does, with all that it has started.
+
+        As soon as it is idle there is nothing to wait for: Celery would take seconds to close its pool.
+        """
         if self._process is None:
             return
         if self._process.poll() is None:
             self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._process.poll() is None and time.monotonic() < deadline and not is_idle():
+            time.sleep(LOOK_SECONDS)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        self._process.wait()

@@ -160,9 +160,18 @@ class Embedded:
         except Exception as error:
             self._failure = error
         finally:
-            for child in reversed(self._children):
-                child.stop()
+            self._stop_children()
             self._started.set()
+
+    def _stop_children(self) -> None:
+        if self._children:
+            broker, worker = self._children
+            worker.stop(self._is_idle)
+            broker.stop()
+
+    def _is_idle(self) -> bool:
+        with self._database.reading() as session:
+            return not shards.any_running(session)
 
     def _look(self) -> None:
         if self._lock is None and (lock := self._locked()):
@@ -179,7 +188,7 @@ class Embedded:
         environment = {**os.environ, **_environment(self.settings, self.broker_url)}
         command = [sys.executable, "-m", "worker.process", "--alone"]
         log_dir = self.settings.data_dir / "logs"
-        broker = Child("broker", _broker_command(self._folder), log_dir)
+        broker = Child("broker", broker_command(self._folder), log_dir)
         worker = Child(
             "worker", command, log_dir, environment, before_restart=lambda: self._release_shards(lost=True)
         )
@@ -252,7 +261,8 @@ def _environment(settings: Settings, broker_url: str) -> dict[str, str]:
     }
 
 
-def _broker_command(folder: Path) -> list[str]:
+def broker_command(folder: Path) -> list[str]:
+    """Return the command line of a broker on a socket in a folder, with no port and nothing kept."""
     options = {
         "port": "0",
         "unixsocket": str(folder / SOCKET),

@@ -21,7 +21,7 @@ LOOK_SECONDS = 0.5
 log = structlog.get_logger()
 
 
-class Stopped(Exception):  # noqa: N818 (nothing is wrong: the work is no longer wanted)
+class Stopped(Exception):
     """The shard is to be given back: cancelled, paused, lost to another, or the worker stops."""
 
 

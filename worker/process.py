@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import warnings
 
 # Read by Celery when it is imported: SIGTERM gives what runs some seconds to stop between two items.
 os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
 
 from celery import Celery
+from celery.platforms import SecurityWarning
 
 from lookalike.errors import LookalikeError, Unavailable
 from storage.settings import Settings
@@ -22,6 +24,8 @@ from worker.celery_app import make_app
 
 def run(app: Celery, *, processes: int | None = None, is_alone: bool = False) -> int:
     """Run a worker until it is told to stop, and return its exit code; alone, it need not look for others."""
+    # Root in a container is common; what Celery warns of (pickle) is off.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     worker = app.Worker(
         pool="prefork",
         concurrency=processes,

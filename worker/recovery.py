@@ -75,11 +75,11 @@ class Recovery:
 
     def _recover_shards(self) -> None:
         with self._tools.database.reading() as session:
-            if not shards.expired(session, limit=1):
-                return
-        with self._tools.database.transaction() as session:
-            for shard in shards.expired(session):
-                recover(session, shard, self._tools.expiry_days)
+            found = shards.expired(session)
+        for shard_id in found:
+            with self._tools.database.transaction() as session:
+                if shard := shards.take_expired(session, shard_id):
+                    recover(session, shard, self._tools.expiry_days)
 
     def _move_jobs(self) -> None:
         days = self._tools.expiry_days

@@ -11,13 +11,13 @@ from types import FrameType
 from lookalike.errors import DecodingError
 
 
-class TooSlow(DecodingError):  # noqa: N818 (as the other errors of one image)
+class TooSlow(DecodingError):
     """The image took too long to decode."""
 
     code = "too_slow"
 
 
-class TooHeavy(DecodingError):  # noqa: N818
+class TooHeavy(DecodingError):
     """The image needs more memory than there is."""
 
     code = "too_heavy"
