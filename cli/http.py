@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import socket
-from collections.abc import Callable
+import sys
 from typing import TYPE_CHECKING
 
 from lookalike.errors import Unavailable
@@ -13,24 +14,30 @@ if TYPE_CHECKING:
 
 # How long open event streams may take to end once the server is told to stop.
 GRACE_SECONDS = 3
+BACKLOG = 2048
 
 
-def run(parts: Parts, host: str, port: int, announce: Callable[[str], None] = lambda url: None) -> None:
-    """Serve until SIGINT or SIGTERM; announce gets the address once it is ours."""
+def run(parts: Parts, listener: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM, then leave by SystemExit, so that what else runs is stopped too."""
     import uvicorn
+
     from api.app import create_app
 
-    app = create_app(parts.settings, parts.database, parts.blobs, parts.dispatcher)
-    with listening(host, port) as listener:
-        announce(url_of(listener))
-        config = uvicorn.Config(
-            app,
-            log_level=parts.settings.log_level,
-            access_log=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            server_header=False,
-        )
-        uvicorn.Server(config).run(sockets=[listener])
+    config = uvicorn.Config(
+        create_app(parts.settings, parts.database, parts.blobs, parts.dispatcher),
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        server_header=False,
+    )
+    # Once it has stopped, uvicorn raises the signal anew for whoever had it before.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _leave(number: int, frame: object) -> None:
+    sys.exit(0)
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -40,6 +47,7 @@ def listening(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         reason = error.strerror or str(error)

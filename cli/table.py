@@ -14,14 +14,8 @@ from cli.report import Group, GroupImage, Report, counted, error_summary, readab
 SHOWN_GROUPS = 100
 SHOWN_RELATED = 3
 
-REASONS = {
-    "larger": "larger",
-    "lossless": "lossless",
-    "less_processed": "less processed",
-    "has_metadata": "has metadata",
-    "older": "older",
-    "first_id": "first by name",
-}
+# Codes of lookalike.ranking that do not read well as they are.
+REASONS = {"first_id": "first by name"}
 
 
 def show(report: Report, console: Console) -> None:

@@ -22,13 +22,16 @@ def serve(
 ) -> None:
     """Serve the HTTP API on this machine: broker, worker and database in one command. Ctrl-C stops it."""
     from cli.data_dir import embedded_settings
+    from cli.http import listening, run, url_of
 
     settings = embedded_settings(data_dir)
-    from cli import http, wiring
+    with listening(host, port) as listener:
+        from cli import wiring
 
-    wiring.log_to_standard_error(settings.log_level)
-    with wiring.embedded(settings, attach=False) as parts:
-        http.run(parts, host, port, announce=lambda url: _announce(url, settings.data_dir))
+        wiring.log_to_standard_error(settings.log_level)
+        with wiring.embedded(settings, attach=False) as parts:
+            _announce(url_of(listener), settings.data_dir)
+            run(parts, listener)
 
 
 def _announce(url: str, data_dir: Path) -> None:

@@ -20,11 +20,14 @@ def api(
 ) -> None:
     """Serve the HTTP API. Workers run elsewhere: start at least one `lookalike worker`."""
     settings, broker_url = _settings_for_servers()
-    from cli import http, wiring
+    from cli.http import listening, run
 
-    wiring.log_to_standard_error(settings.log_level)
-    with wiring.connected(settings, broker_url) as parts:
-        http.run(parts, host, port)
+    with listening(host, port) as listener:
+        from cli import wiring
+
+        wiring.log_to_standard_error(settings.log_level)
+        with wiring.connected(settings, broker_url) as parts:
+            run(parts, listener)
 
 
 def worker(

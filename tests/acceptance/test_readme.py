@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -104,6 +105,21 @@ def test_a_search_joins_the_server_that_owns_the_data_directory(
     assert done.returncode == 0, done.stderr
     (group,) = json.loads(done.stdout)["groups"]
     assert {image["image_id"] for image in group["images"]} == {"a.jpg", "b.jpg"}
+
+
+def test_a_server_that_is_told_to_stop_leaves_nothing_behind(tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "serve.log"
+    with running(
+        "serve", "--port", port, "--data-dir", tmp_path / "data", log=log, env=environment()
+    ) as process:
+        wait_until_ready(f"http://127.0.0.1:{port}", process, log)
+        broker = Path(json.loads((tmp_path / "data/embedded.json").read_text())["folder"])
+        assert broker.exists()
+    assert process.returncode == 0
+    assert not broker.exists()
+    assert not (tmp_path / "data/embedded.json").exists()
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
 
 
 def test_the_demo_finds_what_it_should(tmp_path: Path) -> None:

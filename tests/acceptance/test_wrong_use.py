@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,15 @@ def test_a_wrong_setting_is_named(picture: Path) -> None:
     done = run("find", picture, LOOKALIKE_MAX_IMAGE_BYTES="plenty")
     assert done.returncode == 2
     assert "LOOKALIKE_MAX_IMAGE_BYTES" in done.stderr
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = run("serve", "--port", taken.getsockname()[1], "--data-dir", tmp_path)
+    assert done.returncode == 2
+    assert "Cannot listen on 127.0.0.1" in done.stderr
 
 
 def test_help_and_version_answer_at_once(picture: Path) -> None:
