@@ -23,25 +23,17 @@ _RING_SIZES = np.bincount(_RING)
 
 
 def sharpness(gray: np.ndarray) -> float:
-    """Return the strength of the finest details over that of the next: 1 crisp, 0 blurred, at most 4."""
-    if min(gray.shape) < 8:
+    """Return how strong edges are at full size beside half size: 0.5 to 0.9 is crisp, 0.3 blurred; at most 4."""
+    height, width = gray.shape
+    if min(height, width) < 8:
         return 0.0
-    half, finest = _split(gray.astype(np.float32))
-    _, coarser = _split(half)
-    return min(4.0, float(np.sqrt(finest / (coarser + 1.0))))
+    half = cv2.resize(gray, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    return min(4.0, _edge_strength(gray) / (_edge_strength(half) + 1.0))
 
 
-def _split(gray: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return gray levels at half size, and the power that this loses."""
-    height, width = gray.shape[0] // 2, gray.shape[1] // 2
-    whole = gray[: height * 2, : width * 2]
-    half = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
-    # Means over 2 × 2 are orthogonal to what they leave, so the powers subtract.
-    return half, max(0.0, _power(whole) - _power(half))
-
-
-def _power(gray: np.ndarray) -> float:
-    return float(cv2.meanStdDev(gray)[1][0, 0] ** 2)
+def _edge_strength(gray: np.ndarray) -> float:
+    edges = cv2.Laplacian(gray, cv2.CV_32F)
+    return float(np.sqrt(cv2.norm(edges, cv2.NORM_L2SQR) / edges.size))
 
 
 def true_share(gray: np.ndarray) -> float:
