@@ -23,7 +23,7 @@ _RING_SIZES = np.bincount(_RING)
 
 
 def sharpness(gray: np.ndarray) -> float:
-    """Return how strong edges are at full size beside half size: 0.5 to 0.9 is crisp, 0.3 blurred; at most 4."""
+    """Return how strong edges are beside those at half size: 0.5 to 0.9 is crisp, 0.3 blurred; at most 4."""
     height, width = gray.shape
     if min(height, width) < 8:
         return 0.0
