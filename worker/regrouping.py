@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import jobs as life
+from lookalike import ranking
 from lookalike.errors import Conflict
 from lookalike.version import ENGINE_VERSION
 from storage import contexts, groups, images, jobs, matches
@@ -56,6 +58,8 @@ def groups_at(
         joined = joining.contents_of(session, job.id)
         snapshot = _among(images.snapshot(session, job.context_id, job.revision), joined)
         found = matches.among(session, job.context_id, job.revision, threshold_tenths, ENGINE_VERSION)
+        named = images.image_ids(session, snapshot.row_ids)
+    image_ids = [named[row] for row in snapshot.row_ids.tolist()]
     check()
     is_mine = np.isin(found.low_content, joined) & np.isin(found.high_content, joined)
     found = matches.Matches(
@@ -67,11 +71,10 @@ def groups_at(
     features = snapshots.features(snapshots.path_of(cache_dir, job.id), database, lambda: joined, check)
     records = features[_places(joined, snapshot.content_ids)]
     check()
-    ranks = _ranks(records, snapshot)
-    collection = Collection(snapshot, ranks, found)
+    collection = Collection(snapshot, ranking.rank(records, image_ids), found)
     entries = collection.grouped(threshold_tenths)
     check()
-    return collection.images(entries, lambda image, number: _reasons(records, snapshot, image, number))
+    return collection.images(entries, partial(_reasons, records, check))
 
 
 def _among(snapshot: Snapshot, content_ids: NDArray[np.int64]) -> Snapshot:
@@ -88,16 +91,12 @@ def _places(values: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.
     return places
 
 
-def _ranks(records: NDArray[np.void], snapshot: Snapshot) -> NDArray[np.int64]:
-    """The rank of each image, 0 for the best one."""
-    area = records["true_width"].astype(np.int64) * records["true_height"]
-    order = np.lexsort((snapshot.id_order, snapshot.modified_ns, -snapshot.byte_counts, -area))
-    ranks = np.empty(len(order), np.int64)
-    ranks[order] = np.arange(len(order))
-    return ranks
-
-
 def _reasons(
-    records: NDArray[np.void], snapshot: Snapshot, image: NDArray[np.int64], number: NDArray[np.int64]
+    records: NDArray[np.void], check: Callable[[], None], image: NDArray[np.int64], number: NDArray[np.int64]
 ) -> list[list[str]]:
-    return [[] for _ in np.unique(number)]
+    """For each group why its original is kept; `image` lists the members, group by group, originals first."""
+    found = []
+    for members in np.split(image, np.flatnonzero(np.diff(number)) + 1) if len(image) else ():
+        check()
+        found.append(ranking.reasons(records[members]))
+    return found

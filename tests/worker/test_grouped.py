@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lookalike.grouping import group
+from storage.groups import NewGroups
+from storage.images import Snapshot
+from storage.matches import Matches
+from worker.grouped import Collection
+
+THRESHOLD = 900
+
+# Some images, the content each has, their ranks, and matches of contents.
+Worlds = st.integers(1, 12).flatmap(
+    lambda count: st.tuples(
+        st.lists(st.integers(0, 7), min_size=count, max_size=count),
+        st.permutations(range(count)),
+        st.dictionaries(
+            st.tuples(st.integers(0, 7), st.integers(0, 7)).filter(lambda pair: pair[0] < pair[1]),
+            st.sampled_from([700, 890, 900, 950, 1000]),
+        ),
+    )
+)
+Shown = set[tuple[str, frozenset[tuple[str, int]], frozenset[tuple[str, int]]]]
+
+
+@given(Worlds, st.randoms(use_true_random=False))
+@settings(max_examples=200, deadline=None)
+def test_groups_are_the_same_whatever_the_order_of_upload(world, random) -> None:  # type: ignore[no-untyped-def]
+    contents, ranks, found = world
+    names = [f"image {i}" for i in range(len(contents))]
+    order = list(range(len(contents)))
+    expected = _shown(names, contents, ranks, found, order)
+    random.shuffle(order)
+    assert _shown(names, contents, ranks, found, order) == expected
+
+
+@given(Worlds)
+@settings(max_examples=200, deadline=None)
+def test_equal_files_are_grouped_as_if_they_all_matched(world) -> None:  # type: ignore[no-untyped-def]
+    contents, ranks, found = world
+    names = [f"image {i}" for i in range(len(contents))]
+    shown = _shown(names, contents, ranks, found, list(range(len(contents))))
+    assert {(original, members) for original, members, _ in shown} == _truth(names, contents, ranks, found)
+
+
+def test_a_group_says_what_could_be_freed_and_how_each_image_relates() -> None:
+    groups = _groups([0, 0, 1, 2], [1, 0, 2, 3], {(0, 1): 950, (1, 2): 920}, [0, 1, 2, 3])
+    assert groups.image_row.tolist() == [101, 100, 102, 103]
+    assert groups.relation.tolist() == ["original", "identical_file", "resized", "resized"]  # type: ignore[union-attr]
+    assert groups.similarity_tenths.tolist() == [1000, 1000, 950, 920]
+    assert groups.is_related.tolist() == [False, False, False, True]
+    assert groups.related_to_row.tolist() == [0, 0, 0, 102]
+    # All members but the original; what is only related is never removed.
+    assert groups.reclaimable_bytes.tolist() == [10 + 12]
+
+
+def _groups(
+    contents: list[int], ranks: list[int], found: dict[tuple[int, int], int], order: list[int]
+) -> NewGroups:
+    """Group images that came in this order: image i has the row 100 + its place, and 10 + i bytes."""
+    # Contents get their ids in the order in which they come.
+    ids = {content: i for i, content in enumerate(dict.fromkeys(contents[place] for place in order))}
+    pairs = {
+        tuple(sorted((ids[low], ids[high]))): tenths
+        for (low, high), tenths in found.items()
+        if low in ids and high in ids
+    }
+    places = np.array(order)
+    snapshot = Snapshot(
+        row_ids=np.arange(len(order)) + 100,
+        content_ids=np.array([ids[contents[place]] for place in order]),
+        byte_counts=places + 10,
+        modified_ns=np.zeros(len(order), np.int64),
+        id_order=places,
+    )
+    matches = Matches(
+        np.array([low for low, _ in pairs], np.int64),
+        np.array([high for _, high in pairs], np.int64),
+        np.array(list(pairs.values()), np.int64),
+        np.array(["resized"] * len(pairs), object),
+    )
+    collection = Collection(snapshot, np.array(ranks)[places], matches)
+    return collection.images(collection.grouped(THRESHOLD), lambda image, number: [[]] * len(set(number)))
+
+
+def _shown(
+    names: list[str],
+    contents: list[int],
+    ranks: list[int],
+    found: dict[tuple[int, int], int],
+    order: list[int],
+) -> Shown:
+    groups = _groups(contents, ranks, found, order)
+    shown = set()
+    for number in range(len(groups.reasons)):
+        mine = np.flatnonzero(groups.number == number)
+        listed = [
+            (names[order[groups.image_row[i] - 100]], int(groups.similarity_tenths[i]), groups.is_related[i])
+            for i in mine
+        ]
+        members = frozenset(each[:2] for each in listed if not each[2])
+        shown.add((listed[0][0], members, frozenset(each[:2] for each in listed if each[2])))
+    return shown
+
+
+def _truth(
+    names: list[str], contents: list[int], ranks: list[int], found: dict[tuple[int, int], int]
+) -> set[tuple[str, frozenset[tuple[str, int]]]]:
+    """The rule itself, on images: equal contents match at 100, others as their contents do."""
+    edges = {}
+    for i in range(len(names)):
+        for j in range(i + 1, len(names)):
+            pair = (min(contents[i], contents[j]), max(contents[i], contents[j]))
+            tenths = 1000 if pair[0] == pair[1] else found.get(pair)
+            if tenths is not None:
+                edges[i, j] = tenths
+    low, high = np.array([*edges], np.int64).reshape(-1, 2).T
+    groups = group(np.array(ranks), low, high, np.array([*edges.values()], np.int64), THRESHOLD)
+    members = np.split(np.arange(len(groups.images)), groups.starts[1:-1]) if len(groups) else []
+    return {
+        (
+            names[groups.images[mine[0]]],
+            frozenset((names[groups.images[i]], int(groups.tenths[i])) for i in mine),
+        )
+        for mine in members
+    }
