@@ -2,10 +2,10 @@
 
     python benchmarks/accuracy.py PATH [--threshold 80] [--limit N] [--half reported|tuning] [--json]
 
-Each photo under PATH is edited in 98 ways (benchmarks/edits.py). A copy counts as found when it is a candidate
-of its original, by the real joins, and verified at the threshold. Every pair of distinct photos is a negative,
-and so is every edit against every other photo. Half of the photos, by a hash of their names, were looked at
-while constants were chosen; the figures reported come from the other half.
+Each photo under PATH is edited in 98 ways (benchmarks/edits.py). A copy counts as found when it is a
+candidate of its original, by the real joins, and verified at the threshold. Every pair of distinct photos is
+a negative, and so is every edit against every other photo. Half of the photos, by a hash of their names, were
+looked at while constants were chosen; the figures reported come from the other half.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ from lookalike.verification.alignment import Alignment
 from lookalike.verification.changes import Changes
 
 # Of 6,998 unrelated pairs none had more than 6 key points that agree by chance; weak true edits had 16.
-CERTAIN_INLIERS = 10
+CERTAIN_INLIERS = 12
 LIKELY_INLIERS = 7
+SCENE_INLIERS = 24
 STRUCTURELESS = 0.01  # share of structured tiles
 SAME_COLOUR = 2.5  # gray levels, CIELAB
 # Drawings, charts, screens, documents and flags: much of one tone. Photos have less.
@@ -51,11 +52,14 @@ def judge(alignment: Alignment, agreement: Agreement) -> Verdict:
     if _whole_frame_agrees(alignment, agreement):
         return Verdict("copy", "whole_frame_agrees")
     connected = alignment.inliers >= CERTAIN_INLIERS or (
-        alignment.inliers >= LIKELY_INLIERS and agreement.good >= 0.6
+        alignment.inliers >= LIKELY_INLIERS and agreement.good >= 0.85
     )
     if not connected:
         return Verdict("nothing", "too_few_common_key_points")
     if agreement.good < 0.55 or agreement.tile < 0.6:
+        # Garments on one carpet share its corners: a scene takes more of them.
+        if alignment.inliers < SCENE_INLIERS:
+            return Verdict("nothing", "few_common_key_points_and_pixels_differ")
         return Verdict("scene", "pixels_differ")
     return Verdict("copy", "key_points_and_pixels_agree")
 
