@@ -153,7 +153,7 @@ def _outside_matches(matches: _Matches, originals: NDArray[np.int64]) -> _Listed
     grouped = np.flatnonzero(_in_a_group(originals)[inner])
     inner, outer, index = inner[grouped], outer[grouped], index[grouped]
     # The best match of each image with the group; of equal ones, that with the best image of the group.
-    order = np.lexsort((inner, -matches.tenths[index], outer, originals[inner]))
+    order = _order(originals[inner], outer, IDENTICAL_TENTHS - matches.tenths[index], inner, len(originals))
     group_of, outer, index = originals[inner[order]], outer[order], index[order]
     first = np.ones(len(order), bool)
     first[1:] = (group_of[1:] != group_of[:-1]) | (outer[1:] != outer[:-1])
@@ -173,8 +173,20 @@ def _listed(
     matches: NDArray[np.int64],
 ) -> _Listed:
     """Return the images by original; the original itself first, then by similarity, then by rank."""
-    order = np.lexsort((images, -tenths, images != originals, originals))
+    count = int(max(images.max(initial=0), originals.max(initial=0))) + 1
+    order = _order(originals, images != originals, IDENTICAL_TENTHS - tenths, images, count)
     return _Listed(originals[order], images[order], tenths[order], matches[order])
+
+
+def _order(
+    first: NDArray[np.int64],
+    second: NDArray[np.integer] | NDArray[np.bool_],
+    third: NDArray[np.int64],
+    fourth: NDArray[np.int64],
+    count: int,
+) -> NDArray[np.intp]:
+    """Return the order by four keys below count, packed in two: half the time of sorting by four."""
+    return np.lexsort((third * count + fourth, first * count + second))
 
 
 def _starts(listed: _Listed, heads: NDArray[np.int64]) -> NDArray[np.int64]:

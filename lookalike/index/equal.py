@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +19,27 @@ FEW_ROWS = 20_000
 class Distinct:
     """The distinct hashes of some rows.
 
-    `rows[d]` is the first row with distinct hash d, ascending; the rows with that hash, ascending, are
-    `members[starts[d]:starts[d + 1]]`.
+    `rows[d]` is the first row with distinct hash d, ascending; `number[row]` is the distinct hash of a row;
+    the rows with hash d, ascending, are `members[starts[d]:starts[d + 1]]`.
     """
 
-    rows: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    members: NDArray[np.int64]
+    rows: NDArray[np.int32]
+    number: NDArray[np.int32]
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """Where the members of each distinct hash start; one more entry than there are hashes."""
+        return np.append(0, np.cumsum(np.bincount(self.number, minlength=len(self.rows))))
+
+    @cached_property
+    def members(self) -> NDArray[np.int64]:
+        """All rows, by distinct hash."""
+        return np.argsort(self.number, kind="stable")
 
     @property
     def has_equals(self) -> bool:
         """Whether any two rows are equal."""
-        return len(self.rows) < len(self.members)
+        return len(self.rows) < len(self.number)
 
     def expand(self, pairs: Pairs) -> Pairs:
         """Return the pairs of rows that pairs of distinct hashes stand for, and those of equal hashes.
@@ -64,23 +74,23 @@ def collapse(hashes: Hashes) -> Distinct:
     """Return the distinct hashes of hashes (N, bytes) uint8."""
     words = to_words(hashes)
     first = _first_by_sorting(words) if len(words) <= FEW_ROWS else _first_by_table(words)
-    rows, number = np.unique(first, return_inverse=True)
-    starts = np.append(0, np.cumsum(np.bincount(number, minlength=len(rows))))
-    return Distinct(rows.astype(np.int64), starts, np.argsort(number, kind="stable"))
+    is_first = first == np.arange(len(first), dtype=np.int32)
+    number = np.cumsum(is_first, dtype=np.int32)[first] - np.int32(1)
+    return Distinct(np.flatnonzero(is_first).astype(np.int32), number)
 
 
-def _first_by_sorting(words: Words) -> NDArray[np.int64]:
+def _first_by_sorting(words: Words) -> NDArray[np.int32]:
     """Return for each row the first row that equals it."""
     keys = np.ascontiguousarray(words).view(np.dtype((np.void, words.shape[1] * 8))).ravel()
     _, first, number = np.unique(keys, return_index=True, return_inverse=True)
-    found: NDArray[np.int64] = first[number].astype(np.int64)
+    found: NDArray[np.int32] = first[number].astype(np.int32)
     return found
 
 
-def _first_by_table(words: Words) -> NDArray[np.int64]:
+def _first_by_table(words: Words) -> NDArray[np.int32]:
     try:
         from lookalike.index.equal_table import first_equal_rows
     except ImportError:  # no Numba for this platform: slower, the same result
         return _first_by_sorting(words)
-    rows: NDArray[np.int64] = first_equal_rows(words)
+    rows: NDArray[np.int32] = first_equal_rows(words)
     return rows

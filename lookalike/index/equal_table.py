@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from lookalike.index.words import Words, read_only
 
 
-def first_equal_rows(words: Words) -> NDArray[np.int64]:
+def first_equal_rows(words: Words) -> NDArray[np.int32]:
     """Return for each row the first row that equals it."""
     table = np.full(1 << max(4, int(len(words) * 2 - 1).bit_length()), -1, np.int32)
-    first = np.empty(len(words), np.int64)
+    first = np.empty(len(words), np.int32)
     _find(read_only(words), table, first)
     return first
 
 
 @njit(nogil=True, cache=True)
-def _find(words: Words, table: NDArray[np.int32], first: NDArray[np.int64]) -> None:
+def _find(words: Words, table: NDArray[np.int32], first: NDArray[np.int32]) -> None:
     for row in range(len(words)):
         mixed = np.uint64(0)
         for w in range(words.shape[1]):
