@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
-from sqlalchemy import BigInteger, ColumnElement, FromClause, String, column, func, literal, select
+from sqlalchemy import BigInteger, ColumnElement, FromClause, String, any_, column, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.types import TypeEngine
 
 from storage.db import is_sqlite
@@ -34,6 +34,19 @@ def rows(session: Session, **columns: tuple[TypeEngine[Any], Values]) -> FromCla
 def ids(session: Session, values: Values) -> FromClause:
     """Return a FROM clause with one column `id`."""
     return rows(session, id=(BigInteger(), values))
+
+
+def is_one_of(
+    session: Session, compared: InstrumentedAttribute[Any], kind: TypeEngine[Any], values: Values
+) -> ColumnElement[bool]:
+    """Return the condition that a column has one of the values.
+
+    For what is found through an index of more than this column: there, without statistics, a join with rows()
+    may be planned the wrong way round, with a look at every value for every row.
+    """
+    if is_sqlite(session):
+        return compared.in_(select(rows(session, value=(kind, values)).c.value))
+    return compared == any_(literal(_listed(values), ARRAY(kind)))
 
 
 def chunks(values: Sequence[Item], size: int = CHUNK) -> Iterator[Sequence[Item]]:

@@ -182,8 +182,9 @@ def _slots(session: Session, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray
         table = session.execute(query.where(Content.block_id.is_not(None))).all()
         count += len(table)
         if table:
-            values = np.array(table, np.int64)
-            found[np.searchsorted(wanted, values[:, 0])] = values[:, 1:]
+            # Column by column: NumPy takes ten times as long to look into rows.
+            content_ids, blocks, slots = (np.array(column, np.int64) for column in zip(*table, strict=True))
+            found[np.searchsorted(wanted, content_ids)] = np.stack([blocks, slots], axis=1)
     if count < len(wanted):
         raise NotFound(f"{len(wanted) - count} of {len(wanted)} contents have no features.")
     return found[:, 0], found[:, 1]

@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     case,
     func,
+    insert,
     or_,
     select,
     update,
@@ -32,6 +33,7 @@ from storage.pages import Page, checked_limit, decode_cursor, page_of
 STORED, REFERENCED = "stored", "referenced"
 PENDING, READY, FAILED = "pending", "ready", "failed"
 
+_ID_CHUNK = 500
 _UNSYNCHRONIZED = {"synchronize_session": False}
 
 
@@ -84,6 +86,63 @@ def put_stored(session: Session, context_id: uuid.UUID, image_id: str, content: 
     session.add(image)
     session.flush()
     return image
+
+
+def put_many(
+    session: Session, context_id: uuid.UUID, stored: Sequence[tuple[str, int, int]]
+) -> dict[str, int]:
+    """Make (image id, content id, byte count) live images, in one revision; return {image id: row id}.
+
+    As put_stored does for one; the caller holds the contents, and the ids are distinct.
+    """
+    contexts.lock(session, context_id)
+    for image_id, _, _ in stored:
+        checked_image_id(image_id)
+    live = _live_contents(session, context_id, [image_id for image_id, _, _ in stored])
+    kept = {
+        image_id: live[image_id][0]
+        for image_id, content_id, _ in stored
+        if _is_same(live, image_id, content_id)
+    }
+    changed = [each for each in stored if each[0] not in kept]
+    if not changed:
+        return kept
+    revision = contexts.bump_revision(session, context_id)
+    ended = [live[image_id][0] for image_id, _, _ in changed if image_id in live]
+    for chunk in arrays.chunks(ended, _ID_CHUNK):
+        statement = update(Image).where(Image.id.in_(chunk)).values(removed_revision=revision)
+        session.execute(statement, execution_options=_UNSYNCHRONIZED)
+    rows = [
+        {
+            "context_id": context_id,
+            "image_id": image_id,
+            "source": STORED,
+            "content_id": content_id,
+            "byte_count": byte_count,
+            "added_revision": revision,
+        }
+        for image_id, content_id, byte_count in changed
+    ]
+    added = session.execute(insert(Image).returning(Image.image_id, Image.id), rows)
+    return kept | dict(added.all())
+
+
+def _live_contents(
+    session: Session, context_id: uuid.UUID, image_ids: Sequence[str]
+) -> dict[str, tuple[int, int | None]]:
+    """Return {image id: (row id, content id of stored bytes)} of those ids that are live."""
+    found: dict[str, tuple[int, int | None]] = {}
+    for chunk in arrays.chunks(list(image_ids), _ID_CHUNK):
+        query = select(Image.image_id, Image.id, Image.content_id, Image.source)
+        for image_id, row_id, content_id, source in session.execute(
+            query.where(*_is_live(context_id), Image.image_id.in_(chunk))
+        ):
+            found[image_id] = (row_id, content_id if source == STORED else None)
+    return found
+
+
+def _is_same(live: dict[str, tuple[int, int | None]], image_id: str, content_id: int) -> bool:
+    return image_id in live and live[image_id][1] == content_id
 
 
 def get(session: Session, context_id: uuid.UUID, image_id: str) -> Image:

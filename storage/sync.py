@@ -94,7 +94,6 @@ class Sync:
 
     def _stored(self, files: Sequence[FoundFile]) -> list[_Stored]:
         image_ids = [checked_image_id(file.image_id) for file in files]
-        given = arrays.rows(self._session, image_id=(Text(), image_ids))
         columns = (
             Image.id,
             Image.image_id,
@@ -104,11 +103,10 @@ class Sync:
             Image.modified_ns,
             Image.error_code,
         )
-        # IN, not a join: without statistics SQLite would look through the names for every image.
         query = select(*columns).where(
             Image.context_id == self._context_id,
             Image.removed_revision.is_(None),
-            Image.image_id.in_(select(given.c.image_id)),
+            arrays.is_one_of(self._session, Image.image_id, Text(), image_ids),
         )
         return [_Stored(*row) for row in self._session.execute(query)]
 

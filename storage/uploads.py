@@ -48,6 +48,27 @@ def put(session: Session, blobs: Blobs, context_id: uuid.UUID, uploads: Sequence
     ]
 
 
+def put_many(
+    session: Session, blobs: Blobs, context_id: uuid.UUID, uploads: Sequence[Upload]
+) -> dict[str, int]:
+    """Store uploads with distinct ids, in one revision; return {image id: row id}. Raises as put does."""
+    contexts.lock(session, context_id)
+    received = {upload.received.sha256: upload.received for upload in uploads}
+    content_ids = contents.ensure_many(
+        session, [(each.sha256, each.byte_count) for each in received.values()]
+    )
+    for each in received.values():
+        blobs.keep(each)
+    return images.put_many(
+        session,
+        context_id,
+        [
+            (upload.image_id, content_ids[upload.received.sha256], upload.received.byte_count)
+            for upload in uploads
+        ],
+    )
+
+
 def remove(database: Database, blobs: Blobs, context_id: uuid.UUID, image_id: str) -> None:
     """Remove an image, and its stored bytes unless another live image has the same. Raises NotFound."""
     with database.transaction() as session:

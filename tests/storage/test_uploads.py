@@ -3,15 +3,17 @@ from __future__ import annotations
 import io
 import threading
 import uuid
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from lookalike.errors import ImageTooLarge, InvalidImageId, NotFound, Unreadable
-from storage import contexts, images, uploads
+from storage import contexts, expiry, images, uploads
 from storage.blobs import Blobs
 from storage.db import Database
 from storage.sync import FoundFile, sync_referenced
+from storage.types import utc_now
 from storage.uploads import Upload
 from tests.storage import samples
 from tests.storage.samples import sha256
@@ -49,13 +51,13 @@ def test_removing_an_image_removes_its_bytes_with_the_last_that_has_them(
         blobs.read_content(sha256("x"))
 
 
-def test_a_replaced_upload_leaves_no_bytes_behind(database: Database, blobs: Blobs) -> None:
+def test_the_bytes_of_a_replaced_upload_go_when_no_job_shows_them(database: Database, blobs: Blobs) -> None:
     context_id = samples.add_context(database)
     upload(database, blobs, context_id, "a", b"old")
     upload(database, blobs, context_id, "a", b"new")
-    assert blobs.has_content(sha256("new"))
-    uploads.remove(database, blobs, context_id, "a")
-    assert not blobs.has_content(sha256("new"))
+    expiry.expire(database, blobs, utc_now() + timedelta(days=2))
+    assert not blobs.has_content(sha256("old"))
+    assert blobs.read_content(sha256("new")) == b"new"
 
 
 def test_a_referenced_file_is_never_removed(database: Database, blobs: Blobs, tmp_path: Path) -> None:
