@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from api.receiving import Form
 from lookalike.errors import InvalidInput
@@ -13,6 +13,8 @@ from storage.uploads import Upload
 
 FILES = "files"
 IMAGE_ID = "image_id"
+BATCH_FILES = 200
+BATCH_BYTES = 64 * 1024 * 1024
 _SHOWN = 5
 
 
@@ -42,6 +44,17 @@ def named(form: Form) -> list[Upload]:
 def fingerprint(uploads: Sequence[Upload]) -> bytes:
     """Return what makes two uploads the same: ids and bytes, not the boundary that a client draws by lot."""
     return json.dumps([[upload.image_id, upload.received.sha256.hex()] for upload in uploads]).encode()
+
+
+def batches(uploads: Sequence[Upload]) -> Iterator[Sequence[Upload]]:
+    """Cut uploads into what one transaction stores: on SQLite all who write wait for its end."""
+    start, byte_count = 0, 0
+    for place, upload in enumerate(uploads):
+        if place > start and (byte_count >= BATCH_BYTES or place - start >= BATCH_FILES):
+            yield uploads[start:place]
+            start, byte_count = place, 0
+        byte_count += upload.received.byte_count
+    yield uploads[start:]
 
 
 def _names(form: Form) -> list[str]:

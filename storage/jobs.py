@@ -109,7 +109,7 @@ def with_stages(session: Session, job_ids: Iterable[uuid.UUID]) -> list[tuple[Jo
 def state_counts(session: Session) -> dict[str, int]:
     """Return how many jobs there are in each state; states without any are left out."""
     query = select(Job.state, func.count()).group_by(Job.state)
-    return {state: count for state, count in session.execute(query)}
+    return dict(session.execute(query).all())
 
 
 def state_of(session: Session, job_id: uuid.UUID) -> str | None:

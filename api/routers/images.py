@@ -78,8 +78,8 @@ async def upload_images(
 ) -> Response:
     """Upload images, and start a job that extracts their features.
 
-    An image whose id exists is replaced. All are stored or, if one is refused, none. A file that turns out
-    not to be an image is told in the job's errors.
+    An image whose id exists is replaced. If one file is refused, none is stored. A file that turns out not to
+    be an image is told in the job's errors.
     """
     await run_in_threadpool(_check_context, parts, context_id, client_id)
     async with receiving.form(request, parts.settings.max_image_bytes) as form:
@@ -91,15 +91,20 @@ async def upload_images(
 def _store(
     session: Session, *, parts: Parts, client_id: str | None, context_id: uuid.UUID, found: list[Upload]
 ) -> Done:
-    contexts.get(session, context_id, client_id)
-    stored = uploads.put(session, parts.blobs, context_id, found)
+    *first, last = uploading.batches(found)
+    row_ids: list[int] = []
+    for batch in first:
+        # Before the session's own transaction begins, which is with its first statement.
+        with parts.database.transaction() as another:
+            row_ids += uploads.put_many(another, parts.blobs, context_id, batch).values()
+    row_ids += uploads.put_many(session, parts.blobs, context_id, last).values()
     return submitting.submit(
         session,
         parts,
         client_id=client_id,
         context_id=context_id,
         kind=EXTRACT_FEATURES,
-        image_rows=[image.id for image in stored],
+        image_rows=row_ids,
     )
 
 

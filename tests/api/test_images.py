@@ -108,6 +108,18 @@ def test_an_empty_body_is_no_image(client: httpx.Client, context: str) -> None:
     assert (answer.status_code, answer.json()["code"]) == (422, "empty_file")
 
 
+def test_a_large_upload_replaces_what_changed_and_keeps_the_rest(client: httpx.Client, context: str) -> None:
+    files = [(f"{n:03}", f"{n}".encode()) for n in range(230)]
+    assert client.post(f"{context}/images", files=upload(*files)).json()["stages"][0]["total"] == 230
+    before = client.get(context).json()
+    changed = [("000", b"new"), *files[1:]]
+    client.post(f"{context}/images", files=upload(*changed)).raise_for_status()
+    after = client.get(context).json()
+    assert (after["revision"], after["image_counts"]) == (before["revision"] + 1, before["image_counts"])
+    assert client.get(f"{context}/content/000").content == b"new"
+    assert client.get(f"{context}/content/229").content == b"229"
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "status", "told"),
     [

@@ -126,7 +126,9 @@ def test_a_hundred_waiters_hold_nobody_up(client: httpx.Client, context: str) ->
 def test_who_has_gone_is_waited_for_no_longer(client: httpx.Client, context: str) -> None:
     path = client.post(f"{context}/images", files={"files": b"x"}).headers["Location"]
     with client.stream("GET", f"{path}/events") as stream:
-        next(stream.iter_lines())
+        # Kept, as a stream is closed with its last reader.
+        lines = stream.iter_lines()
+        next(lines)
         _until(lambda: _waiters(client) == 1)
     with httpx.Client(base_url=client.base_url, timeout=0.3) as hasty, pytest.raises(httpx.ReadTimeout):
         hasty.get(path, headers={"Prefer": "wait=60"})
