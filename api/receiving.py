@@ -76,7 +76,8 @@ async def form(request: Request, max_bytes: int) -> AsyncIterator[Form]:
 @asynccontextmanager
 async def body(request: Request, max_bytes: int) -> AsyncIterator[Received]:
     """Receive a raw body as one file. Raises ImageTooLarge as soon as it has more than max_bytes."""
-    if int(request.headers.get("content-length", 0)) > max_bytes:
+    if "expect" in request.headers and int(request.headers.get("content-length", 0)) > max_bytes:
+        # The client waits for our word before it sends anything.
         raise _too_large("The body", max_bytes)
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spool:
         part = _FilePart("", "The body", spool, max_bytes)
@@ -99,13 +100,14 @@ async def _received(request: Request, write: Any) -> None:
                 waiting.clear()
         await run_in_threadpool(write, bytes(waiting))
     except LookalikeError:
-        await _drain(stream)
+        await drain(stream)
         raise
     except FormParserError:
         raise BadForm("The body is not valid multipart/form-data.") from None
 
 
-async def _drain(stream: Any) -> None:
+async def drain(stream: AsyncIterator[bytes]) -> None:
+    """Read what a refused client still sends, up to a limit, or it may never see its answer."""
     count = 0
     try:
         async for chunk in stream:

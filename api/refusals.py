@@ -10,10 +10,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from api import allowed, problems
 from api.problems import CODE_OF, FieldProblem
-from lookalike.errors import LookalikeError
+from lookalike.errors import LookalikeError, Unavailable
+from storage.db import OperationalError
 
 # What pydantic says when it was given the bare bytes of a body that did not call itself JSON.
 _NOT_AN_OBJECT = {"model_attributes_type", "dict_type", "model_type"}
@@ -26,6 +28,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(LookalikeError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(OperationalError, _away)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _failed)
 
 
@@ -57,6 +61,17 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
         detail = f"{request.method} is not possible here, only {headers['Allow']}."
     code = CODE_OF.get(error.status_code, "bad_request" if error.status_code < 500 else "internal_error")
     return problems.answer(error.status_code, code, detail, headers=headers)
+
+
+async def _away(request: Request, error: Exception) -> JSONResponse:
+    log.error("database.away", method=request.method, path=request.url.path, error=repr(error))
+    away = Unavailable("The database does not answer now: try again in a moment, and see /readyz.")
+    return await _refused(request, away)
+
+
+async def _gone(request: Request, error: Exception) -> JSONResponse:
+    # Nobody hears it; but it is no failure of ours.
+    return problems.answer(400, CODE_OF[400], "The client went away before it had sent all.")
 
 
 async def _failed(request: Request, error: Exception) -> JSONResponse:

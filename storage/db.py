@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Double, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, Pool
@@ -19,7 +19,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from lookalike.errors import InvalidInput
 from storage import schema
 
-__all__ = ["Database", "Session", "is_sqlite", "now"]
+__all__ = ["Database", "OperationalError", "Session", "is_sqlite", "now"]
 
 BUSY_TIMEOUT_SECONDS = 15
 

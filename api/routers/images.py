@@ -81,7 +81,7 @@ async def upload_images(
     An image whose id exists is replaced. If one file is refused, none is stored. A file that turns out not to
     be an image is told in the job's errors.
     """
-    await run_in_threadpool(_check_context, parts, context_id, client_id)
+    await _check_context_first(request, parts, context_id, client_id)
     async with receiving.form(request, parts.settings.max_image_bytes) as form:
         found = uploading.named(form)
         act = partial(_store, parts=parts, client_id=client_id, context_id=context_id, found=found)
@@ -141,7 +141,7 @@ async def put_image(
 
     Its features are extracted by the next job of the context.
     """
-    await run_in_threadpool(_check_context, parts, context_id, client_id)
+    await _check_context_first(request, parts, context_id, client_id)
     async with receiving.body(request, parts.settings.max_image_bytes) as received:
         if received.byte_count == 0:
             raise EmptyFile("The body is empty: send the image file itself as the body.")
@@ -171,6 +171,17 @@ def delete_image(context_id: uuid.UUID, image_id: ImageId, parts: TheParts, clie
     """Remove an image from its context. Uploaded bytes go with it; an imported file stays where it is."""
     _check_context(parts, context_id, client_id)
     uploads.remove(parts.database, parts.blobs, context_id, image_id)
+
+
+async def _check_context_first(
+    request: Request, parts: Parts, context_id: uuid.UUID, client_id: str | None
+) -> None:
+    try:
+        await run_in_threadpool(_check_context, parts, context_id, client_id)
+    except NotFound:
+        if "expect" not in request.headers:
+            await receiving.drain(request.stream())
+        raise
 
 
 def _check_context(parts: Parts, context_id: uuid.UUID, client_id: str | None) -> None:

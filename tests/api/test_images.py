@@ -95,12 +95,22 @@ def test_what_is_over_the_limit_is_refused_while_it_arrives(client: httpx.Client
     big = b"\xff\xd8\xff" + bytes(MOST_BYTES)
     answers = [
         client.post(f"{context}/images", files=upload(("fine", CAT), ("big.jpg", big))),
-        client.put(f"{context}/images/big", content=big),
+        client.put(f"{context}/images/big", content=big * 50),
         client.put(f"{context}/images/big", content=iter([big[:1000]] * 1000)),
     ]
     assert [(each.status_code, each.json()["code"]) for each in answers] == [(413, "image_too_large")] * 3
     assert answers[0].json()["detail"] == "big.jpg has more than 400,000 bytes."
     assert listed(client, context) == []
+
+
+def test_who_sends_much_to_nowhere_sees_the_answer(client: httpx.Client) -> None:
+    nowhere = "/v1/contexts/0198c0de-7a11-7000-8000-5ca1ab1e0000/images"
+    much = bytes(20_000_000)
+    answers = [
+        client.put(f"{nowhere}/a", content=much),
+        client.post(nowhere, files=upload(("a", much))),
+    ]
+    assert [each.status_code for each in answers] == [404, 404]
 
 
 def test_an_empty_body_is_no_image(client: httpx.Client, context: str) -> None:

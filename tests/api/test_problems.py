@@ -1,7 +1,18 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 import pytest
+
+from api.app import create_app
+from lookalike.errors import InvalidInput
+from storage.blobs import Blobs
+from storage.db import Database
+from storage.settings import Settings
+from tests.api.serving import serving
+from worker.celery_app import make_app
+from worker.dispatch import Dispatcher
 
 
 @pytest.mark.parametrize(
@@ -76,6 +87,31 @@ def test_no_web_page_of_another_site_is_answered(
     answer = client.post("/v1/contexts", json={"name": "a"}, headers=headers)
     assert answer.status_code == (201 if is_answered else 403)
     assert is_answered or answer.json()["code"] == "foreign_origin"
+
+
+def test_a_database_or_broker_that_is_away_is_told(tmp_path: Path) -> None:
+    settings = Settings.load(
+        data_dir=tmp_path,
+        database_url=f"sqlite:///{tmp_path / 'none' / 'lookalike.db'}",
+        broker_url=f"redis+socket://{tmp_path / 'none.sock'}",
+    )
+    database = Database(settings.database_url)
+    dispatcher = Dispatcher(database, make_app(str(settings.broker_url), settings))
+    with serving(create_app(settings, database, Blobs(settings.blob_url), dispatcher)) as client:
+        answer = client.get("/v1/contexts")
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        ready = client.get("/readyz")
+        assert ready.status_code == 503
+        assert all(told != "ok" for told in ready.json()["parts"].values())
+        assert client.get("/healthz").status_code == 200
+
+
+def test_a_server_that_should_ask_who_you_are_does_not_start_without(tmp_path: Path) -> None:
+    settings = Settings.load(data_dir=tmp_path, broker_url="redis+socket:///nowhere", auth="clients")
+    database = Database(settings.database_url)
+    dispatcher = Dispatcher(database, make_app(str(settings.broker_url), settings))
+    with pytest.raises(InvalidInput, match="LOOKALIKE_AUTH"):
+        create_app(settings, database, Blobs(settings.blob_url), dispatcher)
 
 
 def test_the_server_tells_whether_it_is_ready(client: httpx.Client) -> None:
