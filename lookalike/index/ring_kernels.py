@@ -165,7 +165,9 @@ def _starts_here(
     if flips >= budget:
         return False
     for step in range(1, reach + 1):
-        following = (band + step) % len(shares)
+        following = band + step
+        if following >= len(shares):  # a division is what this loop would spend its time on
+            following -= len(shares)
         flips += _flips(words, i, j, bands, following)
         budget += shares[following]
     return flips < budget
