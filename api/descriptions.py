@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 from jinja2 import Environment, FileSystemLoader, select_autoescape
+from markupsafe import Markup, escape
 from pydantic.json_schema import models_json_schema
 
 from api import problems
@@ -91,9 +93,17 @@ def _page(described: dict[str, Any]) -> str:
         for method, operation in methods.items():
             by_tag[operation["tags"][0]].append((method.upper(), path, operation))
     schemas = described["components"]["schemas"]
+    _templates.filters["marked"] = _marked
     return _templates.get_template("docs.html").render(
         api=described, by_tag=by_tag, schemas=schemas, kind=_kind, example=_example
     )
+
+
+def _marked(text: str | None) -> Markup:
+    """Set the little Markdown that descriptions have: code, bold, and lines that go on."""
+    joined = re.sub(r"(?<!\n)\n(?![\n\d])", " ", text or "")
+    coded = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(joined)))
+    return Markup(re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", coded))
 
 
 def _kind(schema: dict[str, Any]) -> str:
