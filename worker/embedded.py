@@ -83,13 +83,15 @@ class Embedded:
         self._lock = self._locked()
         if self._lock is None and not self._attach:
             raise Conflict(self._told_who())
-        self._database.migrate()
-        self._folder = self._own_folder() if self._lock else self._folder_of_holder()
-        self._thread.start()
-        self._started.wait()
-        if self._failure is not None:
-            self.stop()
+        try:
+            self._database.migrate()
+            self._folder = self._own_folder() if self._lock else self._folder_of_holder()
+            self._thread.start()
+            self._started.wait()
             self.check()
+        except BaseException:
+            self.stop()
+            raise
 
     def check(self) -> None:
         """Raise what ended the broker and the worker for good, if something did."""
@@ -129,8 +131,8 @@ class Embedded:
         return f"Another Lookalike already serves the data directory {self.settings.data_dir}."
 
     def _own_folder(self) -> Path:
-        # Those who are attached to a holder that has gone know its folder: keep it if there is one.
-        folder = self._recorded_folder() or private_folder(self.settings.data_dir)
+        # Those who were attached to a holder that has gone, we perhaps among them, know its folder: keep it.
+        folder = self._folder or self._recorded_folder() or private_folder(self.settings.data_dir)
         _make_private(folder)
         (folder / SOCKET).unlink(missing_ok=True)
         self._record.write_text(json.dumps({"pid": os.getpid(), "folder": str(folder)}))

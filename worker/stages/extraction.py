@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,11 +27,13 @@ from worker.stage import Outcome
 from worker.tools import Tools
 
 # Few enough that progress is seen and a lost shard costs little, enough that the queue costs nothing.
-MOST_IMAGES, LEAST_IMAGES = 32, 4
+MOST_IMAGES, LEAST_IMAGES = 32, 16
 # A small job is spread over this many shards, so that all processes have a share.
 SPREAD = 8
 # No sane image takes a second; a decoder that does not end must not hold its worker for ever.
 IMAGE_SECONDS = 30.0
+# Bytes that are held at a time while the database is asked which of them it knows.
+HELD_BYTES = 32 * 1024 * 1024
 CRASHED = "crashed_worker"
 
 
@@ -69,9 +71,14 @@ def run(shard: Shard, context_id: uuid.UUID, tools: Tools, lease: Lease) -> Outc
     with tools.database.reading() as session:
         found = images.sources(session, unpacked(shard.input_data))
     batch = _Batch()
-    for source in found:
-        lease.check()
-        _take(source, batch, tools)
+    known = _known(tools, {source.sha256 for source in found if source.sha256 is not None})
+    for fetched in _fetched(found, known, batch, tools, lease):
+        known |= _known(tools, fetched.keys() - known - batch.byte_counts.keys())
+        for sha256, data in fetched.items():
+            lease.check()
+            if sha256 not in known and sha256 not in batch.byte_counts:
+                _extract(sha256, data, batch, tools)
+            batch.byte_counts[sha256] = len(data)
     key = _store_proxies(batch, tools)
 
     def store(session: Session) -> None:
@@ -99,33 +106,44 @@ def blame(session: Session, shard: Shard) -> list[str]:
     return [source.image_id for source in found]
 
 
-def _take(source: Source, batch: _Batch, tools: Tools) -> None:
-    if source.sha256 is not None and _is_known(source.sha256, batch, tools):
-        batch.digests.append((source, source.sha256))
-        return
-    try:
-        data = _fetched(source, tools)
-    except DecodingError as error:
-        batch.unfetched.append((source, error))
-        return
-    sha256 = hashlib.sha256(data).digest()
-    batch.digests.append((source, sha256))
-    batch.byte_counts.setdefault(sha256, len(data))
-    if not _is_known(sha256, batch, tools):
-        _extract(sha256, data, batch, tools)
+def _fetched(
+    found: list[Source], known: Collection[bytes], batch: _Batch, tools: Tools, lease: Lease
+) -> Iterator[dict[bytes, bytes]]:
+    """Fetch the bytes that are not known yet, and give them by SHA-256, some megabytes at a time."""
+    held: dict[bytes, bytes] = {}
+    for source in found:
+        lease.check()
+        if source.sha256 is not None and source.sha256 in known:
+            batch.digests.append((source, source.sha256))
+            continue
+        try:
+            sha256, data = _fetch(source, tools)
+        except DecodingError as error:
+            batch.unfetched.append((source, error))
+            continue
+        batch.digests.append((source, sha256))
+        held[sha256] = data
+        if sum(map(len, held.values())) >= HELD_BYTES:
+            yield held
+            held = {}
+    yield held
 
 
-def _fetched(source: Source, tools: Tools) -> bytes:
+def _fetch(source: Source, tools: Tools) -> tuple[bytes, bytes]:
+    """Return the SHA-256 and the bytes of an image."""
     if source.source == images.STORED and source.sha256 is not None:
-        return tools.blobs.read_content(source.sha256)
-    return sources.read(source.location or "", tools.limits.max_bytes)
+        # Stored under what its bytes hash to.
+        return source.sha256, tools.blobs.read_content(source.sha256)
+    data = sources.read(source.location or "", tools.limits.max_bytes)
+    return hashlib.sha256(data).digest(), data
 
 
-def _is_known(sha256: bytes, batch: _Batch, tools: Tools) -> bool:
-    if sha256 in batch.extracted or sha256 in batch.broken:
-        return True
+def _known(tools: Tools, sha256s: Collection[bytes]) -> set[bytes]:
+    """Return those contents that this version of the extractor has dealt with."""
+    if not sha256s:
+        return set()
     with tools.database.reading() as session:
-        return bool(contents.known(session, [sha256], EXTRACTOR_VERSION))
+        return set(contents.known(session, sha256s, EXTRACTOR_VERSION))
 
 
 def _extract(sha256: bytes, data: bytes, batch: _Batch, tools: Tools) -> None:

@@ -1,0 +1,204 @@
+"""Images per second through HTTP, queue, workers and database, against a bare loop of the same extraction.
+
+    python benchmarks/service.py [--images N] [--context-size N] [--processes N] [--json]
+
+Both sides run in one go, with as many processes, on the same drawn pictures. The service's time begins with the
+first upload and ends when the last image has its features. CPU time is given too, which says more than the
+clock on a machine that has other things to do; the client's own is part of it. `--context-size` puts so many
+images with features into the context first: it must not matter how many are there already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import multiprocessing
+import os
+import socket
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+import psutil
+import uvicorn
+from PIL import Image, ImageFilter
+
+from api.app import create_app
+from lookalike.decoding import Limits
+from lookalike.features.extraction import extract
+from lookalike.features.record import FEATURES
+from lookalike.version import EXTRACTOR_VERSION
+from storage import contents, contexts, images
+from storage.blobs import Blobs, proxies_key
+from storage.db import Database
+from storage.settings import Settings
+from worker.celery_app import make_app
+from worker.dispatch import Dispatcher
+from worker.embedded import Embedded
+
+IMAGES_PER_REQUEST = 32
+SENDERS = 2
+WARM_UP = 8
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=400)
+    parser.add_argument("--side", type=int, default=1600, help="longer side of the pictures in pixels")
+    parser.add_argument("--context-size", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    pictures = drawn(arguments.images, arguments.side)
+    with tempfile.TemporaryDirectory() as folder:
+        bare = bare_loop(pictures, arguments.processes)
+        settings = Settings.load(data_dir=Path(folder), worker_processes=arguments.processes)
+        service = whole_service(pictures, settings, arguments.context_size)
+    result = {
+        "images": len(pictures),
+        "bytes_per_image": sum(map(len, pictures)) // len(pictures),
+        "processes": arguments.processes,
+        "context_size": arguments.context_size,
+        "images_per_second": round(1 / service.seconds, 2),
+        "bare_images_per_second": round(1 / bare.seconds, 2),
+        "ratio": round(bare.seconds / service.seconds, 3),
+        "cpu_ms_per_image": round(1000 * service.cpu_seconds, 2),
+        "bare_cpu_ms_per_image": round(1000 * bare.cpu_seconds, 2),
+        "cpu_ratio": round(bare.cpu_seconds / service.cpu_seconds, 3),
+    }
+    print(json.dumps(result) if arguments.json else "\n".join(f"{k:28} {v}" for k, v in result.items()))
+    return 0
+
+
+def drawn(count: int, side: int) -> list[bytes]:
+    """Return JPEGs that no two are alike, of the size and detail of photos from a phone, shrunk."""
+    rng = np.random.default_rng(5)
+    size = side, side * 3 // 4
+    scene = rng.integers(0, 255, (size[1] // 16, size[0] // 16, 3)).astype(np.uint8)
+    base = Image.fromarray(scene).resize(size, Image.Resampling.BICUBIC).filter(ImageFilter.SHARPEN)
+    result = []
+    for number in range(count):
+        picture = base.rotate(360 * number / count)
+        picture.putpixel((number % size[0], number // size[0]), (255, 0, 0))
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=88)
+        result.append(buffer.getvalue())
+    return result
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Time taken, per image."""
+
+    seconds: float
+    cpu_seconds: float
+
+
+def bare_loop(pictures: list[bytes], processes: int) -> Taken:
+    """Measure the extraction alone in a pool of processes, after some images to warm up."""
+    with multiprocessing.get_context("fork").Pool(processes) as pool:
+        pool.map(_extracted, pictures[: 4 * processes], chunksize=1)
+        before, started = _tree_cpu_seconds(), time.perf_counter()
+        pool.map(_extracted, pictures, chunksize=4)
+        ended = time.perf_counter()
+        cpu_seconds = _tree_cpu_seconds() - before
+    return Taken((ended - started) / len(pictures), cpu_seconds / len(pictures))
+
+
+def _extracted(data: bytes) -> int:
+    return len(extract(data, Limits()).proxy)
+
+
+def whole_service(pictures: list[bytes], settings: Settings, context_size: int) -> Taken:
+    """Measure from the first upload to the last feature; the client's own time is part of it."""
+    with running(settings) as (client, database):
+        context_id = client.post("/v1/contexts", json={"name": "benchmark"}).json()["id"]
+        fill(database, Blobs(settings.blob_url), uuid.UUID(context_id), context_size)
+        _wait(client, _upload(client, context_id, pictures[:WARM_UP], "warm"))
+        starts = range(WARM_UP, len(pictures), IMAGES_PER_REQUEST)
+        before, started = _tree_cpu_seconds(), time.perf_counter()
+        with ThreadPoolExecutor(SENDERS) as pool:
+            jobs = list(
+                pool.map(
+                    lambda i: _upload(client, context_id, pictures[i : i + IMAGES_PER_REQUEST], f"{i}"),
+                    starts,
+                )
+            )
+        for job in jobs:
+            _wait(client, job)
+        ended = time.perf_counter()
+        cpu_seconds = _tree_cpu_seconds() - before
+    count = len(pictures) - WARM_UP
+    return Taken((ended - started) / count, cpu_seconds / count)
+
+
+def _tree_cpu_seconds() -> float:
+    process = psutil.Process()
+    times = [each.cpu_times() for each in [process, *process.children(recursive=True)]]
+    return sum(each.user + each.system for each in times)
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[tuple[httpx.Client, Database]]:
+    """Run everything as `lookalike serve` does, and give a client of it."""
+    database = Database(settings.database_url)
+    with Embedded(settings) as embedded, socket.create_server(("127.0.0.1", 0)) as listening:
+        dispatcher = Dispatcher(database, make_app(embedded.broker_url, settings))
+        app = create_app(settings, database, Blobs(settings.blob_url), dispatcher)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        port = listening.getsockname()[1]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
+            yield client, database
+        server.should_exit = True
+        thread.join()
+
+
+def fill(database: Database, blobs: Blobs, context_id: uuid.UUID, count: int) -> None:
+    """Put images with features into a context, as many shards would have."""
+    rng = np.random.default_rng(6)
+    for start in range(0, count, 1000):
+        found = [(rng.bytes(32), 1) for _ in range(min(1000, count - start))]
+        key = proxies_key()
+        blobs.put_proxies(key, b"-")
+        records = np.zeros(len(found), FEATURES)
+        with database.transaction() as session:
+            contexts.lock(session, context_id)
+            ids = contents.ensure_many(session, found)
+            ordered = [ids[sha256] for sha256, _ in found]
+            contents.store_block(session, records, key, ordered, ["JPEG"] * len(found), EXTRACTOR_VERSION)
+            for number, (sha256, _) in enumerate(found):
+                content = contents.ensure(session, sha256, 1)
+                images.put_stored(session, context_id, f"{start + number}.jpg", content)
+
+
+def _upload(client: httpx.Client, context_id: str, pictures: list[bytes], name: str) -> str:
+    files = [("files", (f"{name}-{number}.jpg", data, "image/jpeg")) for number, data in enumerate(pictures)]
+    answer = client.post(f"/v1/contexts/{context_id}/images", files=files)
+    answer.raise_for_status()
+    job_id: str = answer.json()["id"]
+    return job_id
+
+
+def _wait(client: httpx.Client, job_id: str) -> None:
+    while (job := client.get(f"/v1/jobs/{job_id}").json())["state"] in ("queued", "running"):
+        time.sleep(0.1)
+    if job["state"] != "succeeded" or job["counts"].get("failed"):
+        sys.exit(f"The job {job['state']}: {job}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
