@@ -1,7 +1,7 @@
-"""Which half of a collection a picture belongs to: one half is for tuning, the other for the figures that are reported.
+"""Which half of a collection a picture belongs to: one is for tuning, the other for the figures reported.
 
-The half depends on the file's name only, so that every script and every machine splits alike, and adding pictures moves
-none to the other side.
+The half depends on the file's name only, so that every script and every machine splits alike, and adding
+pictures moves none to the other side.
 """
 
 from __future__ import annotations

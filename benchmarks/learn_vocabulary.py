@@ -2,9 +2,10 @@
 
     python benchmarks/learn_vocabulary.py PATH... [--out lookalike/local/vocabulary-1.npz] [--seed 1]
 
-PATHs are folders of many kinds of pictures without near-duplicates among them (no video frames): photos alone give a
-vocabulary that drowns in text. Only the tuning half is looked at (benchmarks/halves.py); drawn documents, receipts and
-memes are added. No pixel goes into the file. The same pictures, seed and library versions give the same file.
+PATHs are folders of many kinds of pictures without near-duplicates among them (no video frames): photos
+alone give a vocabulary that drowns in text. Only the tuning half is looked at (benchmarks/halves.py);
+drawn documents, receipts and memes are added. No pixel goes into the file. The same pictures, seed and
+library versions give the same file.
 """
 
 from __future__ import annotations
@@ -21,11 +22,20 @@ from PIL import Image
 from template_pictures import drawn
 
 from lookalike.local import keypoints
+from lookalike.local.bits import distance
 from lookalike.local.compiled import compiled
 from lookalike.local.descriptors import PATCH_RADIUS, Pattern, describe, steps_of
-from lookalike.local.keypoints import Corners, Gray, blurred_pyramid, extract_local, found_corners, framed, spots
+from lookalike.local.keypoints import (
+    Corners,
+    Gray,
+    blurred_pyramid,
+    extract_local,
+    found_corners,
+    framed,
+    spots,
+)
 from lookalike.local.record import KEYPOINT_COUNT, LOCAL, WORD_COUNT
-from lookalike.local.vocabulary import HUB_RADIUS, Vocabulary, as_words, distance, with_mirror_images
+from lookalike.local.vocabulary import HUB_RADIUS, Vocabulary, as_words, with_mirror_images
 
 WORDS = 16384
 CENTRES = 128
@@ -60,7 +70,9 @@ def main() -> None:
     descriptors, owners = _described(frames, corners, pattern)
     hubs = learned_hubs(descriptors, owners, len(frames))
     say(f"{len(hubs)} hubs and their mirror images, of {len(descriptors)} descriptors")
-    seeds = _mirror_distinct(descriptors[rng.permutation(len(descriptors))[: CENTRES * 8]], 40)[: CENTRES // 2]
+    seeds = _mirror_distinct(descriptors[rng.permutation(len(descriptors))[: CENTRES * 8]], 40)[
+        : CENTRES // 2
+    ]
     start = Vocabulary(
         pattern,
         with_mirror_images(seeds),
@@ -89,7 +101,7 @@ def main() -> None:
 
 
 def _pictures(paths: Iterable[Path], seed: int) -> Iterator[Gray]:
-    for path in sorted(file for path in paths for file in path.rglob("*") if file.is_file()):
+    for path in sorted(file for folder in paths for file in folder.rglob("*") if file.is_file()):
         if is_tuning(path):
             try:
                 yield _gray(Image.open(path))
@@ -107,11 +119,11 @@ def _gray(image: Image.Image) -> Gray:
     return np.asarray(image.convert("L"))
 
 
-# The pattern ---------------------------------------------------------------------------------------------------------
+# The pattern
 
 
 def learned_pattern(frames: list[Gray], corners: list[Corners], rng: np.random.Generator) -> Pattern:
-    """Return 128 pairs (128, 4): even bits first, none that tells what an earlier one or its mirror image told."""
+    """Return 128 pairs (128, 4), even bits first, none that tells what an earlier one told."""
     disc = np.array(
         [
             (x, y)
@@ -139,14 +151,16 @@ def _pair_candidates(disc: NDArray[np.int64], rng: np.random.Generator) -> Patte
 
 
 def _independent(plain: NDArray[np.float32], mirror: NDArray[np.float32]) -> list[int]:
-    """Return 128 columns, by how even they are, whose correlations stay under the least bound that leaves so many."""
+    """Return 128 columns, by how even they are, correlated no more than the least bound that leaves 128."""
     mean = (plain.mean(0) + mirror.mean(0)) / 2
     same, across = _correlations(plain, plain), _correlations(plain, mirror)
     order = [k for k in np.argsort(np.abs(mean - 0.5), kind="stable") if abs(mean[k] - 0.5) <= PAIR_BIAS]
     for bound in np.arange(0.3, 1.0, 0.02):
         kept: list[int] = []
         for k in order:
-            if across[k, k] <= bound and (not kept or max(same[k, kept].max(), across[k, kept].max()) <= bound):
+            if across[k, k] <= bound and (
+                not kept or max(same[k, kept].max(), across[k, kept].max()) <= bound
+            ):
                 kept.append(int(k))
             if len(kept) == 128:
                 return kept
@@ -160,7 +174,7 @@ def _correlations(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.
     return np.abs(standard(a).T @ standard(b))
 
 
-# Descriptors ---------------------------------------------------------------------------------------------------------
+# Descriptors
 
 
 def _described(
@@ -171,7 +185,7 @@ def _described(
     rng: np.random.Generator | None = None,
     steps: NDArray[np.int8] | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Return the descriptors (n, bytes) of the corners on the grid, or of `each` random ones, and whose they are."""
+    """Return descriptors (n, bytes) of corners on the grid, or of `each` random ones, and whose they are."""
     steps = steps_of(pattern) if steps is None else steps
     rows, owners = [], []
     for image, (frame, found) in enumerate(zip(frames, corners, strict=True)):
@@ -200,15 +214,19 @@ def _describe_all(frame: Gray, corners: Corners, steps: NDArray[np.int8]) -> NDA
     out = np.zeros((len(where), steps.shape[1] // 128), np.uint64)
     for k, (x, y, angle, level) in enumerate(where):
         for first in range(0, out.shape[1], 4):
-            describe(pyramid[level], x, y, steps[angle, 128 * first : 128 * first + 512], out[k, first : first + 4])
+            describe(
+                pyramid[level], x, y, steps[angle, 128 * first : 128 * first + 512], out[k, first : first + 4]
+            )
     return out.view(np.uint8).reshape(len(where), -1)
 
 
-# Hubs, words, cells --------------------------------------------------------------------------------------------------
+# Hubs, words, cells
 
 
-def learned_hubs(descriptors: NDArray[np.uint8], owners: NDArray[np.int32], image_count: int) -> NDArray[np.uint8]:
-    """Return descriptors (n, 32) that many images have, the commonest first, none near another or its mirror image."""
+def learned_hubs(
+    descriptors: NDArray[np.uint8], owners: NDArray[np.int32], image_count: int
+) -> NDArray[np.uint8]:
+    """Return descriptors (n, 32) that many images have, the commonest first, none near another."""
     images = _image_counts(as_words(descriptors), owners, HUB_RADIUS)
     common = np.nonzero(images >= max(HUB_LEAST, round(HUB_IMAGES * image_count)))[0]
     common = common[np.argsort(-images[common], kind="stable")]
@@ -241,7 +259,7 @@ def _mirror_distinct(descriptors: NDArray[np.uint8], radius: int) -> NDArray[np.
 
 
 def learned_words(records: NDArray[np.void], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return half of the words (WORDS / 2, 32): key points at random, none near another or its mirror image."""
+    """Return half of the words (WORDS / 2, 32): random key points, none near another or its mirror image."""
     used = np.arange(KEYPOINT_COUNT) < records["count"][:, None]
     pool = records["descriptors"][used]
     pool = _mirror_distinct(pool[rng.permutation(len(pool))[: 2 * WORDS]], 12)
@@ -259,18 +277,20 @@ def learned_centres(descriptors: NDArray[np.uint8], seeds: NDArray[np.uint8]) ->
         middles = as_words(centres)
         nearest = np.array([np.bitwise_count(middles ^ row).sum(1, dtype=np.int64).argmin() for row in rows])
         for k in range(half):
-            members = np.concatenate([descriptors[nearest == k], np.roll(descriptors[nearest == k + half], 16, axis=1)])
+            members = np.concatenate(
+                [descriptors[nearest == k], np.roll(descriptors[nearest == k + half], 16, axis=1)]
+            )
             if len(members):
                 centres[k] = np.packbits(np.unpackbits(members, axis=1).mean(0) > 0.5)
         centres = with_mirror_images(centres[:half])
     return centres
 
 
-# Rarity --------------------------------------------------------------------------------------------------------------
+# Rarity
 
 
 def learned_rarity(records: NDArray[np.void]) -> NDArray[np.float32]:
-    """Return half of the words' rarity (WORDS / 2,): -log10 of the hits to expect between two images by this word.
+    """Return half of the words' rarity (WORDS / 2,): -log10 of the hits to expect of two images by this word.
 
     Half counted, half modelled from how often the word occurs, as most words are hit never or once.
     """

@@ -1,4 +1,4 @@
-"""Drawn documents, receipts and memes: pictures that are alike because they come from templates, to learn hubs from."""
+"""Drawn documents, receipts and memes: alike because they come from templates; to learn hubs from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,26 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-SYLLABLES = "ba co de fi gu ha jo ki lu me no pa qui ro su ta ve wi xy zo est ing ter ment ion al".split()
+SYLLABLES = (
+    "ba",
+    "co",
+    "de",
+    "fi",
+    "gu",
+    "ha",
+    "jo",
+    "ki",
+    "lu",
+    "me",
+    "no",
+    "qui",
+    "ro",
+    "su",
+    "ta",
+    "est",
+    "ing",
+    "ment",
+)
 
 
 def drawn(count: int, seed: int) -> Iterator[Image.Image]:
@@ -45,11 +64,19 @@ def receipt(rng: random.Random) -> Image.Image:
     for k in range(items):
         y = 110 + 30 * k
         draw.text((25, y), _words(rng, 2), font=font, fill=30)
-        draw.text((width - 25, y), f"{rng.randint(1, 60)}.{rng.randint(0, 99):02}", font=font, fill=30, anchor="ra")
+        draw.text(
+            (width - 25, y), f"{rng.randint(1, 60)}.{rng.randint(0, 99):02}", font=font, fill=30, anchor="ra"
+        )
     y = 120 + 30 * items
     draw.line((25, y, width - 25, y), fill=30, width=2)
     draw.text((25, y + 15), "TOTAL", font=_font(28), fill=10)
-    draw.text((width - 25, y + 15), f"{rng.randint(9, 400)}.{rng.randint(0, 99):02}", font=_font(28), fill=10, anchor="ra")
+    draw.text(
+        (width - 25, y + 15),
+        f"{rng.randint(9, 400)}.{rng.randint(0, 99):02}",
+        font=_font(28),
+        fill=10,
+        anchor="ra",
+    )
     x = 60
     while x < width - 60:
         bar = rng.randint(1, 5)

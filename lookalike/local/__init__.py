@@ -1,1 +1,1 @@
-"""Local features: key points of a picture, and the join that finds pictures sharing some in the same arrangement."""
+"""Local features: key points of a picture, and the join that finds pictures which share some of them."""

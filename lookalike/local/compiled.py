@@ -16,9 +16,8 @@ def compiled(function: Function) -> Function:
     return cast(Function, njit(nogil=True, cache=True)(function))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def popcount(_context: Any, _word: Any) -> Any:
-    """Count the set bits of a uint64."""
+@intrinsic
+def _popcount(_context: Any, _word: Any) -> Any:
 
     def generate(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
@@ -26,9 +25,8 @@ def popcount(_context: Any, _word: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def load(_context: Any, array: Any, _index: Any) -> Any:
-    """Read array[index] of a contiguous array, index >= 0: without the test for negative ones LLVM vectorises."""
+@intrinsic
+def _load(_context: Any, array: Any, _index: Any) -> Any:
     signature = array.dtype(array, types.intp)
 
     def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -36,3 +34,9 @@ def load(_context: Any, array: Any, _index: Any) -> Any:
         return builder.load(builder.gep(data, [arguments[1]]))
 
     return signature, generate
+
+
+popcount: Any = _popcount
+"""Count the set bits of a uint64."""
+load: Any = _load
+"""Read array[index] of a contiguous array, index >= 0: without the test for negative ones LLVM vectorises."""

@@ -48,9 +48,9 @@ def levels_between(a: int, b: int) -> int:
 
 @compiled
 def agree(a: int, b: int, c: int, d: int) -> bool:
-    """Tell whether the matches a-b and c-d fit one similarity; a, c are places of one picture, b, d of the other.
+    """Tell whether the matches a-b and c-d fit one similarity; a and c are places of one picture.
 
-    Each match's own turn must predict where the other lies, so the answer is the same with a-b and c-d exchanged.
+    Each match's own turn must predict where the other lies: the answer is the same with the two exchanged.
     """
     turn, other_turn = turn_between(a, b), turn_between(c, d)
     levels, other_levels = levels_between(a, b), levels_between(c, d)
@@ -74,11 +74,12 @@ def _within(scale: float, turn: int, dx: float, dy: float, ex: float, ey: float,
 
 @compiled
 def fit(
-    places: NDArray[np.uint32], others: NDArray[np.uint32], used: NDArray[np.int64], out: NDArray[np.float64]
+    places: NDArray[np.int64], others: NDArray[np.int64], used: NDArray[np.int64], out: NDArray[np.float64]
 ) -> None:
     """Write the similarity that maps places[used] onto others[used] best (least squares) into out (4,).
 
-    out is a, b, tx, ty: (x, y) goes to (a x - b y + tx, b x + a y + ty). At least two places, apart from each other.
+    out is a, b, tx, ty: (x, y) goes to (a x - b y + tx, b x + a y + ty). There are two places or more,
+    APART.
     """
     count = len(used)
     mx = my = nx = ny = 0.0

@@ -1,9 +1,10 @@
-"""From a gray picture to its local features: find corners, leave out hubs, keep the best of each part, describe them."""
+"""From a gray picture to its local features: find corners, describe them, leave out hubs, keep the best."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from typing import cast
 
 import cv2
 import numpy as np
@@ -18,9 +19,9 @@ from lookalike.local.record import (
     WORD_COUNT,
     packed_places,
 )
+from lookalike.local.thumbnails import thumbnail
 from lookalike.local.vocabulary import (
-    CELLS_TRIED,
-    HUB_RADIUS,
+    Cells,
     Vocabulary,
     is_hub,
     nearest_cells,
@@ -46,20 +47,25 @@ _own = threading.local()
 
 
 def extract_local(gray: Gray, vocabulary: Vocabulary | None = None) -> np.void:
-    """Return the LOCAL record of a gray picture (h, w) uint8; its count is 0 if there is nothing to hold on to."""
+    """Return the LOCAL record of a gray picture (h, w) uint8; its count is 0 if it has no corners."""
     vocabulary = vocabulary or shipped()
     frame = framed(gray)
     corners = found_corners(frame)
     record = np.zeros((), LOCAL)
     record["height"], record["width"] = frame.shape
+    small = thumbnail(frame)
+    record["thumbnail_height"], record["thumbnail_width"] = small.shape
+    record["thumbnail"][: small.size] = small.ravel()
     if len(corners):
         chosen, descriptors, words = _chosen(frame, corners, vocabulary)
         count = record["count"] = len(chosen)
         kept = corners[chosen]
-        record["places"][:count] = packed_places(kept[:, 0], kept[:, 1], kept[:, 2], kept[:, 4].astype(np.uint32))
+        record["places"][:count] = packed_places(
+            kept[:, 0], kept[:, 1], kept[:, 2], kept[:, 4].astype(np.uint32)
+        )
         record["descriptors"][:count] = descriptors.view(np.uint8)
         record["words"][:count] = words
-    return record[()]  # type: ignore[no-any-return]
+    return cast(np.void, record[()])
 
 
 def framed(gray: Gray) -> Gray:
@@ -69,7 +75,11 @@ def framed(gray: Gray) -> Gray:
     if 1 <= scale <= 1.25:
         return gray
     size = max(8, round(width * scale)), max(8, round(height * scale))
-    return cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)  # type: ignore[no-any-return]
+    return _resized(gray, size, cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+
+
+def _resized(gray: Gray, size: tuple[int, int], interpolation: int) -> Gray:
+    return np.asarray(cv2.resize(gray, size, interpolation=interpolation), np.uint8)
 
 
 def found_corners(frame: Gray) -> Corners:
@@ -96,7 +106,7 @@ def _detector() -> cv2.ORB:
 
 
 def blurred_pyramid(frame: Gray, levels: NDArray[np.integer]) -> list[Gray]:
-    """Return the LEVEL_COUNT levels of the frame, blurred; those that no corner is on are left out (1 x 1)."""
+    """Return the LEVEL_COUNT levels of the frame, blurred; a stand-in for those that no corner is on."""
     height, width = frame.shape
     used = np.bincount(levels, minlength=LEVEL_COUNT) > 0
     pyramid = []
@@ -104,7 +114,7 @@ def blurred_pyramid(frame: Gray, levels: NDArray[np.integer]) -> list[Gray]:
     for k in range(LEVEL_COUNT):
         if k and used[k:].any():
             size = round(width / LEVEL_SCALE**k), round(height / LEVEL_SCALE**k)
-            level = cv2.resize(level, size, interpolation=cv2.INTER_LINEAR_EXACT)
+            level = _resized(level, size, cv2.INTER_LINEAR_EXACT)
         pyramid.append(blurred(level) if used[k] else no_level())
     return pyramid
 
@@ -128,7 +138,6 @@ def _chosen(
     part = (row * GRID_SIDE + column).astype(np.int32)
     where = spots(corners)
     pyramid = blurred_pyramid(frame, where[:, 3])
-    hubs, words = vocabulary.hub_cells, vocabulary.word_cells
     chosen, descriptors, numbers = _choose(
         pyramid[0],
         pyramid[1],
@@ -139,11 +148,8 @@ def _chosen(
         part,
         vocabulary.steps,
         vocabulary.centre_words,
-        hubs.starts,
-        hubs.entries,
-        words.starts,
-        words.ids,
-        words.entries,
+        vocabulary.hub_cells,
+        vocabulary.word_cells,
     )
     order = np.argsort(chosen, kind="stable")
     return chosen[order], np.ascontiguousarray(descriptors[order]), numbers[order]
@@ -160,23 +166,20 @@ def _choose(
     part: NDArray[np.int32],
     steps: NDArray[np.int8],
     centres: NDArray[np.uint64],
-    hub_starts: NDArray[np.int32],
-    hub_entries: NDArray[np.uint64],
-    word_starts: NDArray[np.int32],
-    word_ids: NDArray[np.int32],
-    word_entries: NDArray[np.uint64],
+    hubs: Cells,
+    words: Cells,
 ) -> tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.uint16]]:
     """Take the strongest corner of each part that is no hub, then the next of each, until there are enough.
 
-    In the last round, when not all of them fit, the strongest are taken. Corners come strongest first, and only those
-    that are looked at are described.
+    In the last round, when not all of them fit, the strongest are taken. Corners come strongest first,
+    and only those that are looked at are described.
     """
     pyramid = (level_0, level_1, level_2, level_3, level_4)
-    all_cells = np.arange(len(centres)).astype(np.int32)
-    cells = np.empty(CELLS_TRIED, np.int32)
+    near = np.empty(len(centres), np.int32)
     chosen = np.empty(KEYPOINT_COUNT, np.int32)
     descriptors = np.empty((KEYPOINT_COUNT, 4), np.uint64)
-    words = np.empty((KEYPOINT_COUNT, WORD_COUNT), np.uint16)
+    numbers = np.empty((KEYPOINT_COUNT, WORD_COUNT), np.uint16)
+    room = np.empty(max(np.diff(hubs.starts).max(), np.diff(words.starts).max()), np.uint64)
     descriptor = np.empty(4, np.uint64)
     taken = np.zeros(len(where), np.bool_)
     count = 0
@@ -189,12 +192,12 @@ def _choose(
                 continue
             taken[k] = True
             describe(pyramid[where[k, 3]], where[k, 0], where[k, 1], steps[where[k, 2]], descriptor)
-            nearest_cells(descriptor, centres, all_cells, cells)
-            if is_hub(descriptor, cells, hub_starts, hub_entries, HUB_RADIUS):
+            tried = near[: nearest_cells(descriptor, centres, near)]
+            if is_hub(descriptor, tried, hubs, room):
                 continue
-            nearest_words(descriptor, cells, word_starts, word_ids, word_entries, words[count])
+            nearest_words(descriptor, tried, words, room, numbers[count])
             served[part[k]] = going_on = True
             chosen[count] = k
             descriptors[count] = descriptor
             count += 1
-    return chosen[:count], descriptors[:count], words[:count]
+    return chosen[:count], descriptors[:count], numbers[:count]

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.local.compiled import compiled, load, popcount
+from lookalike.local.bits import distances_to
+from lookalike.local.compiled import compiled
 from lookalike.local.record import KEYPOINT_COUNT, WORD_COUNT, Records
 from lookalike.local.vocabulary import as_words
 
@@ -64,16 +65,23 @@ def lists_of(probes: Probes, vocabulary_size: int) -> Lists:
 
 
 def found_hits(probes: Probes, lists: Lists, radius: int, buffer: Hits) -> int:
-    """Write all hits into buffer and return how many there are; if more than fit, those beyond are not written."""
+    """Write all hits into buffer, as far as they fit, and return how many there are."""
     word_starts, by_word = _by_word(probes.words, len(lists.starts) - 1)
     return _scan(
-        word_starts, by_word, probes.descriptors, lists.starts, lists.planes, radius, buffer.probe, buffer.entry
+        word_starts,
+        by_word,
+        probes.descriptors,
+        lists.starts,
+        lists.planes,
+        radius,
+        buffer.probe,
+        buffer.entry,
     )
 
 
 @compiled
 def _by_word(words: NDArray[np.uint16], vocabulary_size: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Return which probes look under which word: those of word w are by_word[starts[w]:starts[w + 1]], in order."""
+    """Return starts and by_word: by_word[starts[w]:starts[w + 1]] are the probes that look under word w."""
     starts = np.zeros(vocabulary_size + 1, np.int64)
     for word in words.ravel():
         starts[word + 1] += 1
@@ -109,7 +117,7 @@ def _scan(
             probe = by_word[k]
             for first in range(list_starts[word], list_starts[word + 1], SCAN_BLOCK):
                 size = min(SCAN_BLOCK, list_starts[word + 1] - first)
-                _distances(planes, first, size, descriptors[probe], distances)
+                distances_to(descriptors[probe], planes, first, size, distances)
                 for near in range(size):
                     if distances[near] <= limit:
                         if count < len(out_probe):
@@ -117,16 +125,3 @@ def _scan(
                             out_entry[count] = first + near
                         count += 1
     return count
-
-
-@compiled
-def _distances(
-    planes: NDArray[np.uint64], first: int, size: int, descriptor: NDArray[np.uint64], out: NDArray[np.uint64]
-) -> None:
-    a, b, c, d = planes[0], planes[1], planes[2], planes[3]
-    a0, b0, c0, d0 = descriptor[0], descriptor[1], descriptor[2], descriptor[3]
-    for k in range(size):
-        j = first + k
-        out[k] = (popcount(load(a, j) ^ a0) + popcount(load(b, j) ^ b0)) + (
-            popcount(load(c, j) ^ c0) + popcount(load(d, j) ^ d0)
-        )

@@ -1,8 +1,8 @@
 """The local features of one image as a fixed-size record, and the same picture seen in a mirror.
 
-Descriptors are made so that mirroring a picture swaps the halves of each (see descriptors.py), and words so that it
-swaps the halves of the vocabulary. So the mirrored record is a matter of moving bytes: nothing is computed twice, and
-nothing is stored twice.
+Descriptors are made so that mirroring a picture swaps the halves of each (see descriptors.py), and words
+so that it swaps the halves of the vocabulary. So the mirrored record is a matter of moving bytes: nothing
+is computed twice, and nothing is stored twice.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ WORD_COUNT = 4
 DESCRIPTOR_BYTES = 32
 ANGLES = 256
 """Steps of a full turn."""
+THUMBNAIL_PIXELS = 900
+"""The most that a thumbnail has: 30 x 30, or 34 x 25."""
 
 Records = NDArray[np.void]
 """(N,) LOCAL."""
@@ -31,22 +33,30 @@ LOCAL = np.dtype(
         ("places", "<u4", (KEYPOINT_COUNT,)),
         ("words", "<u2", (KEYPOINT_COUNT, WORD_COUNT)),
         ("descriptors", "u1", (KEYPOINT_COUNT, DESCRIPTOR_BYTES)),
+        # The whole picture in few gray pixels, row by row, for the check before verification.
+        ("thumbnail_width", "u1"),
+        ("thumbnail_height", "u1"),
+        ("thumbnail", "u1", (THUMBNAIL_PIXELS,)),
     ]
 )
 
 
 def packed_places(
-    x: NDArray[np.floating], y: NDArray[np.floating], degrees: NDArray[np.floating], level: NDArray[np.integer]
+    x: NDArray[np.floating],
+    y: NDArray[np.floating],
+    degrees: NDArray[np.floating],
+    level: NDArray[np.integer],
 ) -> NDArray[np.uint32]:
     """Return places (n,) uint32 from pixels of the frame, degrees (clockwise, y points down) and levels."""
     half_x = np.clip(np.rint(x * 2), 0, 1023).astype(np.uint32)
     half_y = np.clip(np.rint(y * 2), 0, 1023).astype(np.uint32)
     angle = (np.rint(degrees * (ANGLES / 360)).astype(np.int64) % ANGLES).astype(np.uint32)
-    return half_x | half_y << 10 | angle << 20 | level.astype(np.uint32) << 28
+    places: NDArray[np.uint32] = half_x | half_y << 10 | angle << 20 | level.astype(np.uint32) << 28
+    return places
 
 
 def mirrored(records: Records, vocabulary_size: int) -> Records:
-    """Return the records (N,) that the left-right mirrored pictures would have."""
+    """Return the records (N,) that the left-right mirrored pictures would have, but for the thumbnail."""
     turned = records.copy()
     places = records["places"]
     right = (records["width"].astype(np.uint32)[:, None] - 1) * 2
