@@ -57,7 +57,7 @@ class Report:
     image_count: int
     errors: Sequence[ImageError]
     groups: Sequence[Group]
-    # Files that neither claim to be images nor begin like one: not errors, only passed over.
+    # Files that neither claim to be images nor begin like one. They stand among the errors as not_an_image.
     other_count: int = 0
 
     def as_json(self) -> dict[str, Any]:
@@ -112,11 +112,13 @@ def write_json(value: dict[str, Any], target: Path) -> None:
         raise InvalidInput(f"--json {target} cannot be written: {error.strerror}.") from error
 
 
-def error_summary(errors: Sequence[ImageError]) -> str:
-    """Return one sentence about the images that could not be looked at."""
-    counts = Counter(error.code for error in errors).most_common()
-    told = ", ".join(f"{count} {code.replace('_', ' ')}" for code, count in counts)
-    return f"{counted(len(errors), 'file')} could not be looked at: {told}."
+def error_summary(report: Report) -> str:
+    """Return a sentence about the images that could not be looked at; empty if there are none."""
+    counts = Counter(error.code for error in report.errors)
+    # Told apart: a text among pictures is no reason to worry.
+    counts["not_an_image"] -= report.other_count
+    told = ", ".join(f"{count} {code.replace('_', ' ')}" for code, count in counts.most_common() if count)
+    return f"{counted(counts.total(), 'file')} could not be looked at: {told}." if told else ""
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:

@@ -32,8 +32,8 @@ def show(report: Report, console: Console) -> None:
     console.print(summary(report), style="bold")
     if report.other_count:
         console.print(f"{counted(report.other_count, 'other file')} passed over.", style="dim")
-    if report.errors:
-        console.print(f"{error_summary(report.errors)} --json FILE says which and why.", style="yellow")
+    if told := error_summary(report):
+        console.print(f"{told} --json FILE says which and why.", style="yellow")
 
 
 def summary(report: Report) -> str:

@@ -31,7 +31,9 @@ class Settings(BaseSettings):
     import_roots: Annotated[list[Path], NoDecode] = Field(default_factory=list)
     auth: Literal["open", "clients"] = "open"
     max_image_bytes: PositiveInt = 256 * 1024**2
-    max_image_pixels: PositiveInt = 200_000_000
+    # As in lookalike.decoding.Limits: what keeps a worker process under 1 GiB. A JPEG, which is read at a
+    # fraction of its size, may have four times as many.
+    max_image_pixels: PositiveInt = 89_478_485
     max_image_frames: PositiveInt = 10_000
     job_expiry_days: PositiveInt = 30
     worker_processes: PositiveInt = Field(default_factory=lambda: os.cpu_count() or 1)

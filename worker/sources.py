@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
@@ -53,10 +53,10 @@ class Found:
 
 @dataclass(slots=True)
 class Walked:
-    """What a walk came upon beside images: (image id, detail) it could not read, and files of other kinds."""
+    """What a walk came upon beside images: (image id, detail) it could not read, and ids of other files."""
 
-    unreadable: list[tuple[str, str]]
-    other_count: int = 0
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
 
 
 def checked(source: object) -> str | list[str]:
@@ -176,7 +176,7 @@ def _found(path: bytes, root: bytes, walked: Walked) -> Iterator[Found]:
         walked.unreadable.append((image_id_of(path, root), f"The file cannot be read: {error.strerror}."))
         return
     if not _claims_to_be_image(path):
-        walked.other_count += 1
+        walked.others.append(image_id_of(path, root))
         return
     yield Found(image_id_of(path, root), location_of(path), status.st_size, status.st_mtime_ns)
 

@@ -76,7 +76,7 @@ def test_a_search_finds_the_groups_and_writes_them(
     hill = next(group["images"] for group in result["groups"] if len(group["images"]) == 2)
     assert (hill[1]["similarity"], hill[1]["relation"]) == (100.0, "identical_file")
     codes = {error["image_id"]: error["code"] for error in result["errors"]}
-    assert codes == {"empty.jpg": "empty_file", "cut.png": "corrupt_image"}
+    assert codes == {"empty.jpg": "empty_file", "cut.png": "corrupt_image", "notes.txt": "not_an_image"}
     assert all(error["detail"] for error in result["errors"])
 
 

@@ -35,7 +35,12 @@ def test_each_file_that_cannot_be_decoded_is_an_error_of_the_job(
     (tmp_path / "without_extension").write_bytes(b"\x00\x01\x02\x03")
     (tmp_path / "notes.txt").write_bytes(b"not meant to be an image")
     context_id = lasting.context()
-    expected = {"empty.png": "empty_file", "words.jpg": "not_an_image", "without_extension": "not_an_image"}
+    expected = {
+        "empty.png": "empty_file",
+        "words.jpg": "not_an_image",
+        "without_extension": "not_an_image",
+        "notes.txt": "not_an_image",
+    }
     first = lasting.find(context_id, tmp_path)
     job = lasting.ended(first)
     assert lasting.errors(first) == expected

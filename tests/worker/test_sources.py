@@ -36,7 +36,7 @@ def test_hidden_files_links_and_other_kinds_of_files_are_passed_over(tmp_path: P
     (tmp_path / "round").symlink_to(tmp_path)
     found, walked = _walked(tmp_path)
     assert sorted(found) == ["a.jpg", "b/2.PNG", "no_extension"]
-    assert walked.other_count == 2
+    assert walked.others == ["film.mp4", "notes.txt"]
 
 
 def test_an_image_is_found_under_any_extension(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from lookalike.errors import InvalidImageId, Unreadable
+from lookalike.errors import InvalidImageId, NotAnImage, Unreadable
 from lookalike.ids import checked_image_id
 from storage import job_errors
 from storage.db import Session
@@ -18,6 +18,8 @@ from worker.sources import Walked
 from worker.stage import Outcome
 from worker.tools import Tools
 
+OTHER = "Neither its name nor its first bytes are those of an image; it was passed over."
+
 
 def plan(session: Session, job: Job) -> list[ShardPlan]:
     """One shard: walking is a matter of seconds, and only the whole walk knows what is gone."""
@@ -27,7 +29,7 @@ def plan(session: Session, job: Job) -> list[ShardPlan]:
 
 def run(shard: Shard, context_id: uuid.UUID, tools: Tools, lease: Lease) -> Outcome:
     """Walk the source and bring the context's referenced images in step with it."""
-    walked = Walked(unreadable=[])
+    walked = Walked()
     files, errors = [], []
     for found in sources.walk(shard.input["source"], walked, lease.check):
         try:
@@ -37,6 +39,8 @@ def run(shard: Shard, context_id: uuid.UUID, tools: Tools, lease: Lease) -> Outc
             continue
         files.append(FoundFile(found.image_id, found.location, found.byte_count, found.modified_ns))
     errors += [(image_id, Unreadable.code, detail) for image_id, detail in walked.unreadable]
+    # Nothing that lies in the source goes unmentioned.
+    errors += [(image_id[:1024], NotAnImage.code, OTHER) for image_id in walked.others]
     # What lies in a folder that cannot be read now is not gone.
     complete = shard.input["complete"] and not walked.unreadable
 
@@ -44,7 +48,7 @@ def run(shard: Shard, context_id: uuid.UUID, tools: Tools, lease: Lease) -> Outc
         sync_referenced(session, context_id, files, complete)
         job_errors.record(session, shard.job_id, errors)
 
-    counts = {"files": len(files), "other_files": walked.other_count}
+    counts = {"files": len(files), "other_files": len(walked.others)}
     return Outcome(store, counts, item_count=len(files))
 
 
