@@ -1,11 +1,11 @@
-"""Images per second through HTTP, queue, workers and database, against a bare loop of the same extraction.
+"""Images per second through HTTP, queue, workers and database, against a bare loop of extraction.
 
     python benchmarks/service.py [--images N] [--context-size N] [--processes N] [--json]
 
-Both sides run in one go, with as many processes, on the same drawn pictures. The service's time begins with the
-first upload and ends when the last image has its features. CPU time is given too, which says more than the
-clock on a machine that has other things to do; the client's own is part of it. `--context-size` puts so many
-images with features into the context first: it must not matter how many are there already.
+Both sides run in one go, with as many processes, on the same drawn pictures. The service's time begins with
+the first upload and ends when the last image has its features. CPU time is given too, which says more than the
+clock on a machine that has other things to do; the client's own is part of it. `--context-size` puts so
+many images with features into the context first: it must not matter how many are there already.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ HARD_LIMITS_SECONDS = {
     life.GROUP: 2 * 3600,
 }
 SOFT_SHUTDOWN_SECONDS = 5.0
+CHILD_LOOK_SECONDS = 0.5
 # A child that has grown beyond this is replaced between two shards.
 MOST_CHILD_KILOBYTES = 900_000
 
@@ -121,7 +122,9 @@ class _Processes:
         signals.task_failure.connect(self._task_failed)
         signals.setup_logging.connect(self._set_up_logs)
 
-    def _main_is_ready(self, **_: Any) -> None:
+    def _main_is_ready(self, sender: Any = None, **_: Any) -> None:
+        # Celery looks for dead children every 5 s; a shard need not wait for that.
+        sender.hub.call_repeatedly(CHILD_LOOK_SECONDS, sender.pool._pool.maintain_pool)
         self._recovery = Recovery(self.tools, self.dispatcher)
         self._recovery.start()
 

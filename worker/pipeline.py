@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import sys
 import time
 import uuid
 from typing import Final
@@ -91,8 +93,15 @@ def _finish(stage: str, shard: Shard, outcome: Outcome, started: float, tools: T
         if jobs.count_shard(session, shard, item_count):
             advance(session, shard.job_id, tools.expiry_days)
         messages = shards.take_window(session, shard.job_id)
-    log.info("shard.done", item_count=item_count, milliseconds=milliseconds)
+    log.info("shard.done", item_count=item_count, milliseconds=milliseconds, peak_megabytes=peak_megabytes())
     return messages
+
+
+def peak_megabytes() -> int:
+    """Return the most memory that this process has ever had."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Kilobytes on Linux, bytes on macOS.
+    return peak // (1024 if sys.platform.startswith("linux") else 1024 * 1024)
 
 
 def _give_back(shard: Shard, reason: str, tools: Tools) -> None:

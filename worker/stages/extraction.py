@@ -6,6 +6,7 @@ import hashlib
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -37,6 +38,18 @@ HELD_BYTES = 32 * 1024 * 1024
 CRASHED = "crashed_worker"
 
 
+class Trouble(NamedTuple):
+    """What is wrong with an image. Not the exception: its traceback keeps the decoder's buffers alive."""
+
+    code: str
+    detail: str
+
+    @classmethod
+    def of(cls, error: DecodingError) -> Self:
+        """Return code and detail of an error."""
+        return cls(error.code, error.detail)
+
+
 @dataclass(slots=True)
 class _Batch:
     """What a shard has found so far."""
@@ -44,10 +57,10 @@ class _Batch:
     # By SHA-256, in the order of their first image.
     byte_counts: dict[bytes, int] = field(default_factory=dict)
     extracted: dict[bytes, Extracted] = field(default_factory=dict)
-    broken: dict[bytes, DecodingError] = field(default_factory=dict)
+    broken: dict[bytes, Trouble] = field(default_factory=dict)
     # By image.
     digests: list[tuple[Source, bytes]] = field(default_factory=list)
-    unfetched: list[tuple[Source, DecodingError]] = field(default_factory=list)
+    unfetched: list[tuple[Source, Trouble]] = field(default_factory=list)
 
 
 def plan(session: Session, job: Job) -> list[ShardPlan]:
@@ -84,7 +97,8 @@ def run(shard: Shard, context_id: uuid.UUID, tools: Tools, lease: Lease) -> Outc
     def store(session: Session) -> None:
         _store(session, shard.job_id, batch, key)
 
-    counts = {"extracted": len(batch.extracted), "failed": len(batch.broken) + len(batch.unfetched)}
+    broken = sum(sha256 in batch.broken for _, sha256 in batch.digests)
+    counts = {"extracted": len(batch.extracted), "failed": broken + len(batch.unfetched)}
     return Outcome(store, counts, abandon=lambda: tools.blobs.delete(key) if key else None)
 
 
@@ -119,7 +133,7 @@ def _fetched(
         try:
             sha256, data = _fetch(source, tools)
         except DecodingError as error:
-            batch.unfetched.append((source, error))
+            batch.unfetched.append((source, Trouble.of(error)))
             continue
         batch.digests.append((source, sha256))
         held[sha256] = data
@@ -151,9 +165,9 @@ def _extract(sha256: bytes, data: bytes, batch: _Batch, tools: Tools) -> None:
         with timing.limit(IMAGE_SECONDS):
             batch.extracted[sha256] = tools.extract(data, tools.limits)
     except DecodingError as error:
-        batch.broken[sha256] = error
+        batch.broken[sha256] = Trouble.of(error)
     except MemoryError:
-        batch.broken[sha256] = timing.TooHeavy()
+        batch.broken[sha256] = Trouble.of(timing.TooHeavy())
 
 
 def _store_proxies(batch: _Batch, tools: Tools) -> str | None:
@@ -176,13 +190,13 @@ def _store(session: Session, job_id: uuid.UUID, batch: _Batch, key: str | None) 
         mine = [content_ids[sha256] for sha256 in batch.extracted]
         formats = [one.format for one in batch.extracted.values()]
         contents.store_block(session, records, key, mine, formats, EXTRACTOR_VERSION)
-    broken = [(content_ids[sha256], error.code, error.detail) for sha256, error in batch.broken.items()]
+    broken = [(content_ids[sha256], *trouble) for sha256, trouble in batch.broken.items()]
     contents.store_errors(session, broken, EXTRACTOR_VERSION)
     images.set_contents(
         session,
         [
             *((source.row_id, content_ids[sha256], None, None) for source, sha256 in batch.digests),
-            *((s.row_id, s.content_id, error.code, error.detail) for s, error in batch.unfetched),
+            *((source.row_id, source.content_id, *trouble) for source, trouble in batch.unfetched),
         ],
     )
     job_errors.record(session, job_id, _errors(session, batch))
@@ -199,4 +213,4 @@ def _content_ids(session: Session, batch: _Batch) -> dict[bytes, int]:
 def _errors(session: Session, batch: _Batch) -> list[tuple[str, str, str]]:
     known = job_errors.of_contents(session, {sha256 for _, sha256 in batch.digests}, EXTRACTOR_VERSION)
     told = [(source.image_id, *known[sha256]) for source, sha256 in batch.digests if sha256 in known]
-    return told + [(source.image_id, error.code, error.detail) for source, error in batch.unfetched]
+    return told + [(source.image_id, *trouble) for source, trouble in batch.unfetched]
