@@ -12,7 +12,7 @@ from lookalike.local.geometry import agree, fit
 from lookalike.local.lists import Hits, Lists, Probes
 
 VOTES_LEAST = 2
-RARITY_LEAST = 10.0
+RARITY_LEAST = 9.0
 """Sum over the hits that agree: -log10 of how often so rare words meet by chance."""
 VOTES_ENOUGH = 8
 """Counting stops here."""
