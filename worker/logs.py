@@ -1,4 +1,4 @@
-"""Log lines: events with fields, as JSON; what libraries log comes in the same form."""
+"""Log lines: events with fields, as JSON in files and pipes, laid out for people on a terminal."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from structlog.typing import Processor
 
 
 def set_up(level: str) -> None:
-    """Send all logs of this process to standard error, one JSON object a line."""
+    """Send all logs of this process to standard error, one event a line."""
+    for_people = sys.stderr.isatty()
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if for_people else "iso", utc=not for_people),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -27,7 +27,7 @@ def set_up(level: str) -> None:
         foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            *_renderers(for_people),
         ],
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -35,6 +35,20 @@ def set_up(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    # One line for each message received says nothing that our own events do not.
-    for name in ("celery.app.trace", "celery.worker.strategy", "kombu", "fsspec", "PIL"):
+    # What these tell of every message, migration and start says nothing that our own events do not.
+    for name in (
+        "celery.app.trace",
+        "celery.worker.strategy",
+        "kombu",
+        "fsspec",
+        "PIL",
+        "alembic",
+        "uvicorn",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _renderers(for_people: bool) -> list[Processor]:
+    if for_people:
+        return [structlog.dev.ConsoleRenderer()]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
