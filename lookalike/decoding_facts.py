@@ -72,7 +72,8 @@ def _orientation(exif: Image.Exif) -> int:
 def _scaled_tables() -> np.ndarray:
     quality = np.arange(1, 101)
     percent = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)[:, None]
-    return np.clip((_STANDARD_TABLE * percent + 50) // 100, 1, 255)
+    tables: np.ndarray = np.clip((_STANDARD_TABLE * percent + 50) // 100, 1, 255)
+    return tables
 
 
 _TABLES = _scaled_tables()

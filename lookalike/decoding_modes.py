@@ -51,7 +51,7 @@ def _flattened(image: Image.Image) -> tuple[Image.Image, bool]:
         nonlocal least_alpha
         rgba = band.convert("RGBA")
         alpha = rgba.getchannel("A")
-        least_alpha = min(least_alpha, int(alpha.getextrema()[0]))
+        least_alpha = min(least_alpha, int(np.asarray(alpha).min()))
         flat = Image.new("RGB", band.size, background)
         flat.paste(rgba.convert("RGB"), mask=alpha)
         return flat
