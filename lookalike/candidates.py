@@ -1,4 +1,4 @@
-"""Candidates: pairs of images that are worth comparing, found by exact Hamming joins of their hashes.
+"""Candidates: pairs of images that are worth comparing, found by their hashes or by their key points.
 
 Whether two images are a candidate pair depends on their two records alone, so that full and incremental runs
 agree. What is joined with what:
@@ -8,9 +8,10 @@ agree. What is joined with what:
     negative  complement of the whole frame
     regions   16 regions of the frame
 
-Every seen hash is joined with every turned, negative and region hash of the other image, both ways round.
+Every seen hash is joined, exactly, with every turned, negative and region hash of the other image, both ways round.
 Flat images take no part, as their hashes are noise: they are candidates of flat images of the same size and
-colour.
+colour. Key points that look and lie alike (lookalike.local) find what has no region in common with the
+frame: smaller crops, any angle, pictures within pictures.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from numpy.typing import NDArray
 
 from lookalike.features.record import ORIENTATION_COUNT, REGION_COUNT, Flag, has_flag
 from lookalike.index.planner import join
+from lookalike.local import check
+from lookalike.local import join as local
 
 Features = NDArray[np.void]
 Hashes = NDArray[np.uint8]
@@ -50,14 +53,17 @@ def plan(image_count: int, new_count: int | None = None) -> list[dict[str, Any]]
     comparisons = image_count * against * (2 * (ORIENTATION_COUNT + REGION_COUNT + 1))
     shard_count = min(max(1, math.ceil(comparisons / COMPARISONS_PER_SHARD)), max(1, image_count))
     edges = [image_count * part // shard_count for part in range(shard_count + 1)]
-    return [{"start": start, "stop": stop} for start, stop in pairwise(edges)]
+    by_hash: list[dict[str, Any]] = [{"start": start, "stop": stop} for start, stop in pairwise(edges)]
+    return by_hash + [{"local": spec} for spec in local.plan(image_count, new_count)]
 
 
 def candidates(features: Features, spec: dict[str, Any], first_new: int = 0) -> Pairs:
     """Candidate pairs (k, 2) of rows i < j, unique and sorted, with j >= first_new: those of one shard.
 
-    A shard has the pairs whose seen hash is of its rows, so a pair may come from two shards.
+    A shard of hashes has the pairs whose seen hash is of its rows; a pair may come from several shards.
     """
+    if "local" in spec:
+        return _local_pairs(features, spec["local"])
     start, stop = int(spec["start"]), int(spec["stop"])
     hashed = ~has_flag(features, Flag.FLAT)
     found = [_flat_pairs(features, start, stop, first_new)]
@@ -66,6 +72,15 @@ def candidates(features: Features, spec: dict[str, Any], first_new: int = 0) -> 
         for other_rows, other, radius in _others(features, hashed):
             found.append(_joined(seen_rows[mine], seen[mine], other_rows, other, radius, first_new))
     return _unique(np.concatenate(found))
+
+
+def _local_pairs(features: Features, spec: dict[str, Any]) -> Pairs:
+    """Pairs whose key points agree on a transform that the thumbnails bear out, or agree in great number."""
+    records = features["local"]
+    votes = local.run(records, spec)
+    agreements = check.agreements(votes, records[votes["i"]], records[votes["j"]])
+    kept = votes[check.is_worth_verifying(votes, agreements)]
+    return _unique(np.stack([kept["i"], kept["j"]], axis=1).astype(np.int64))
 
 
 def _seen(features: Features, hashed: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.int64], Hashes]]:

@@ -13,6 +13,7 @@ from lookalike.decoding import Limits, Picture, decode
 from lookalike.features import border, detail, hashes, proxy
 from lookalike.features.record import FEATURES, Flag
 from lookalike.features.regions import region_hashes
+from lookalike.local.keypoints import extract_local
 
 # Below this standard deviation of the 64 × 64 gray levels a hash is made of noise.
 _FLAT_CONTRAST = 3.0
@@ -75,6 +76,7 @@ def _hash(record: np.ndarray, gray: Image.Image, small: Image.Image) -> Flag:
     record["contrast"] = levels.std()
     record["colour"] = np.rint(cv2.mean(small_pixels)[:3])
     record["sharpness"] = detail.sharpness(small_gray)
+    record["local"] = extract_local(small_gray.astype(np.uint8, copy=False))
     flags = Flag.FLAT if record["contrast"] < _FLAT_CONTRAST else Flag(0)
     if (box := border.inner_box(small_gray)) is not None:
         left, top, right, bottom = box

@@ -6,6 +6,8 @@ from enum import IntFlag
 
 import numpy as np
 
+from lookalike.local.record import LOCAL
+
 HASH_BYTES = 32
 ORIENTATION_COUNT = 8
 REGION_COUNT = 16
@@ -52,6 +54,8 @@ FEATURES = np.dtype(
         ("proxy_length", "<u4"),
         ("proxy_width", "<u2"),
         ("proxy_height", "<u2"),
+        # Key points and a thumbnail: what finds crops, turns and overlays that no hash of a frame sees.
+        ("local", LOCAL),
     ]
 )
 
