@@ -47,6 +47,8 @@ $(VENV)/.python:
 $(VENV)/.runtime: $(VENV)/.python requirements/runtime.txt pyproject.toml
 	$(BIN)/pip install --quiet --require-hashes -r requirements/runtime.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@echo "Compiling the engine, half a minute, once …"
+	@$(BIN)/python -m lookalike.warming
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt

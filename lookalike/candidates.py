@@ -8,9 +8,9 @@ agree. What is joined with what:
     negative  complement of the whole frame
     regions   16 regions of the frame
 
-Every seen hash is joined, exactly, with every turned, negative and region hash of the other image, both ways round.
-Flat images take no part, as their hashes are noise: they are candidates of flat images of the same size and
-colour. Key points that look and lie alike (lookalike.local) find what has no region in common with the
+Every seen hash is joined, exactly, with every turned, negative and region hash of the other image, both
+ways round. Flat images take no part, as their hashes are noise: they are candidates of flat images of the
+same size and colour. Key points that look and lie alike (lookalike.local) find what has no region in common with the
 frame: smaller crops, any angle, pictures within pictures.
 """
 

@@ -1,0 +1,50 @@
+"""Compile what is compiled at first use: `python -m lookalike.warming`, once for an installation.
+
+Numba keeps the machine code beside the modules (or in NUMBA_CACHE_DIR), where every process finds it. Without
+this, the first job on a machine waits for the compiler, some 25 seconds of it.
+"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from lookalike import candidates
+from lookalike.features.extraction import extract
+from lookalike.features.record import FEATURES
+from lookalike.index import planner
+
+
+def warm() -> None:
+    """Run each kernel once, on a drawn picture and its mirror image."""
+    planner.warm()
+    picture = _picture()
+    records = [extract(_png(each)).record for each in (picture, picture, picture[:, ::-1])]
+    features = np.array(records, FEATURES)
+    for new_count in (None, 1):
+        for spec in candidates.plan(len(features), new_count):
+            candidates.candidates(
+                features, spec, first_new=0 if new_count is None else len(features) - new_count
+            )
+
+
+def _picture() -> np.ndarray:
+    # Blots of any size and shade: key points on every level.
+    random = np.random.default_rng(0)
+    coarse = [
+        np.kron(random.integers(0, 80, (s, s * 4 // 3)), np.ones((240 // s, 240 // s))) for s in (6, 24, 60)
+    ]
+    pixels: np.ndarray = sum(coarse).astype(np.uint8)  # type: ignore[union-attr]
+    return pixels
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    warm()
