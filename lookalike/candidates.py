@@ -10,8 +10,8 @@ agree. What is joined with what:
 
 Every seen hash is joined, exactly, with every turned, negative and region hash of the other image, both
 ways round. Flat images take no part, as their hashes are noise: they are candidates of flat images of the
-same size and colour. Key points that look and lie alike (lookalike.local) find what has no region in common with the
-frame: smaller crops, any angle, pictures within pictures.
+same size and colour. Key points that look and lie alike (lookalike.local) find what has no region in common
+with the frame: smaller crops, any angle, pictures within pictures.
 """
 
 from __future__ import annotations

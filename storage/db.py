@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -119,6 +121,21 @@ os.register_at_fork(after_in_child=_after_fork)
 _POSTGRESQL_READING = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
+def _switch_to_wal(connection: Any) -> None:
+    """Have the file keep a write-ahead log; it remembers that."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            # The switch needs the file for itself, and SQLite's own timeout does not wait for that.
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
 def is_sqlite(session: Session) -> bool:
     """Tell which of the two databases a session speaks to."""
     return session.get_bind().dialect.name == "sqlite"
@@ -150,8 +167,7 @@ def _sqlite_engine(url: URL, *, migrates: bool = False, **options: Any) -> Engin
         connection.execute("PRAGMA temp_store=MEMORY")
         connection.execute("PRAGMA cache_size=-32768")
         if migrates:
-            # The file remembers it.
-            connection.execute("PRAGMA journal_mode=WAL")
+            _switch_to_wal(connection)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
