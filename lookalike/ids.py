@@ -10,11 +10,12 @@ from lookalike.errors import InvalidImageId
 
 
 def new_id() -> uuid.UUID:
-    """Return a UUID version 7 (RFC 9562): newer ids sort later, and 74 random bits cannot be guessed."""
-    milliseconds = time.time_ns() // 1_000_000
-    random = int.from_bytes(os.urandom(10), "big")
-    value = (milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | (random >> 68 & 0xFFF) << 64
-    value |= 0b10 << 62 | random & (1 << 62) - 1
+    """Return a UUID version 7 (RFC 9562, 6.2, method 3): newer ids sort later, and none can be guessed."""
+    milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
+    # In steps of a quarter of a microsecond: what one process makes in turn sorts in turn.
+    fraction = nanoseconds * 4096 // 1_000_000
+    value = (milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | fraction << 64
+    value |= 0b10 << 62 | int.from_bytes(os.urandom(8), "big") & (1 << 62) - 1
     return uuid.UUID(int=value)
 
 
