@@ -48,7 +48,8 @@ from worker.embedded import Embedded
 
 IMAGES_PER_REQUEST = 32
 SENDERS = 2
-WARM_UP = 8
+# Enough for every process to have had some.
+WARM_UP = 64
 DRAWN = 24
 
 
@@ -60,13 +61,13 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    pictures = drawn(arguments.images, arguments.side)
+    pictures = drawn(WARM_UP + arguments.images, arguments.side)
     with tempfile.TemporaryDirectory() as folder:
         bare = bare_loop(pictures, arguments.processes)
         settings = Settings.load(data_dir=Path(folder), worker_processes=arguments.processes)
         service = whole_service(pictures, settings, arguments.context_size)
     result = {
-        "images": len(pictures),
+        "images": arguments.images,
         "bytes_per_image": sum(map(len, pictures)) // len(pictures),
         "processes": arguments.processes,
         "context_size": arguments.context_size,
@@ -107,12 +108,13 @@ class Taken:
 def bare_loop(pictures: list[bytes], processes: int) -> Taken:
     """Measure the extraction alone in a pool of processes, after some images to warm up."""
     with multiprocessing.get_context("fork").Pool(processes) as pool:
-        pool.map(_extracted, pictures[: 4 * processes], chunksize=1)
+        pool.map(_extracted, pictures[:WARM_UP], chunksize=4)
         before, started = _tree_cpu_seconds(), time.perf_counter()
-        pool.map(_extracted, pictures, chunksize=4)
+        pool.map(_extracted, pictures[WARM_UP:], chunksize=4)
         ended = time.perf_counter()
         cpu_seconds = _tree_cpu_seconds() - before
-    return Taken((ended - started) / len(pictures), cpu_seconds / len(pictures))
+    count = len(pictures) - WARM_UP
+    return Taken((ended - started) / count, cpu_seconds / count)
 
 
 def _extracted(data: bytes) -> int:

@@ -115,7 +115,9 @@ def _break_off(shard: Shard, error: Exception, tools: Tools) -> None:
     log.warning("shard.broken_off", exc_info=error)
     told = f"{type(error).__name__}: {error}"
     with tools.database.transaction() as session:
-        shards.break_off(session, shard.id, shard.attempt, told, PAUSE_SECONDS * (shard.loss_count + 1))
+        losses = shard.loss_count + 1
+        pause_seconds = PAUSE_SECONDS * losses if losses < life.MOST_LOSSES else 0.0
+        shards.break_off(session, shard.id, shard.attempt, told, pause_seconds)
 
 
 def leave_out(session: Session, shard: Shard, expiry_days: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import functools
 import os
 import signal
 import subprocess
@@ -40,7 +40,7 @@ def until(look: Callable[[], Found | None], seconds: float = PATIENCE_SECONDS) -
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, f"waited {seconds} s for {look}"
-        time.sleep(0.02)
+        time.sleep(0.05)
     return found
 
 
@@ -118,20 +118,24 @@ class Installation:
         return {error.image_id: error.code for error in found.items}
 
 
-# Features belong to bytes and outlast a test: each draws pictures that nobody has seen.
-_seeds = itertools.count()
-
-
 def draw(folder: Path, count: int, first: int = 0, ending: bytes = b"") -> Groups:
-    """Draw pictures and a recompressed copy of each; return the groups that are to be found."""
+    """Write pictures and a recompressed copy of each; return the groups that are to be found."""
     folder.mkdir(parents=True, exist_ok=True)
+    # Features belong to bytes and outlast a test: what follows its end makes a JPEG one that is new.
+    ending = os.urandom(8) + ending
     expected = set()
     for number in range(first, first + count):
-        picture = pictures.photo(next(_seeds), (192, 144))
-        (folder / f"{number:04d}.jpg").write_bytes(pictures.jpeg(picture, 92) + ending)
-        (folder / f"{number:04d}-copy.jpg").write_bytes(pictures.jpeg(picture, 70) + ending)
+        one, copy = _drawn(number)
+        (folder / f"{number:04d}.jpg").write_bytes(one + ending)
+        (folder / f"{number:04d}-copy.jpg").write_bytes(copy + ending)
         expected.add(frozenset({f"{number:04d}.jpg", f"{number:04d}-copy.jpg"}))
     return expected
+
+
+@functools.cache
+def _drawn(number: int) -> tuple[bytes, bytes]:
+    picture = pictures.photo(number, (192, 144))
+    return pictures.jpeg(picture, 92), pictures.jpeg(picture, 70)
 
 
 @contextmanager
