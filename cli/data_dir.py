@@ -21,7 +21,7 @@ def embedded_settings(data_dir: Path | None) -> Settings:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        reason = "it is a file" if directory.exists() else error.strerror
+        reason = "it is a file" if isinstance(error, FileExistsError) else error.strerror
         raise InvalidInput(_unusable(directory, str(reason))) from None
     if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
         raise InvalidInput(_unusable(directory, "it cannot be written to"))
