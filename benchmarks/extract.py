@@ -10,10 +10,14 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+# As in the workers, and before NumPy is loaded.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from PIL import Image
 

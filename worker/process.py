@@ -12,6 +12,9 @@ import warnings
 
 # Read by Celery when it is imported: SIGTERM gives what runs some seconds to stop between two items.
 os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
+# Read by the linear algebra under NumPy and OpenCV when it is loaded: its threads spin between products as
+# small as ours, and cost as much CPU again as all of extraction.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from celery import Celery
 from celery.platforms import SecurityWarning
