@@ -87,18 +87,19 @@ async def body(request: Request, max_bytes: int) -> AsyncIterator[Received]:
 
 async def _received(request: Request, write: Any) -> None:
     """Hand the body on in pieces of a megabyte, in a thread: hashing and disk must not hold up the others."""
-    total, waiting = 0, bytearray()
+    total, held, waiting = 0, 0, list[bytes]()
     stream = request.stream()
     try:
         async for chunk in stream:
             total += len(chunk)
             if total > MOST_UPLOAD_BYTES:
                 raise UploadTooLarge(f"An upload has at most {MOST_UPLOAD_BYTES:,} bytes; send several.")
-            waiting += chunk
-            if len(waiting) >= PIECE_BYTES:
-                await run_in_threadpool(write, bytes(waiting))
-                waiting.clear()
-        await run_in_threadpool(write, bytes(waiting))
+            waiting.append(chunk)
+            held += len(chunk)
+            if held >= PIECE_BYTES:
+                await run_in_threadpool(write, b"".join(waiting))
+                waiting, held = [], 0
+        await run_in_threadpool(write, b"".join(waiting))
     except LookalikeError:
         await drain(stream)
         raise
@@ -133,7 +134,7 @@ class _FilePart:
         self._spool, self._start, self._count = spool, spool.tell(), 0
         self._digest, self._max_bytes = sha256(), max_bytes
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         self._count += len(data)
         if self._count > self._max_bytes:
             raise _too_large(self._name, self._max_bytes)
@@ -152,7 +153,7 @@ class _FieldPart:
     def __init__(self, name: str) -> None:
         self.name, self._data = name, bytearray()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         self._data += data
         if len(self._data) > MOST_FIELD_BYTES:
             raise BadForm(f"The field {self.name!r} has more than {MOST_FIELD_BYTES:,} bytes.")
@@ -181,7 +182,7 @@ class _FormReceiver:
                     "on_header_value": self._add_value,
                     "on_header_end": self._end_header,
                     "on_headers_finished": self._open_part,
-                    "on_part_data": lambda data, start, end: self._write(data[start:end]),
+                    "on_part_data": lambda data, start, end: self._write(memoryview(data)[start:end]),
                     "on_part_end": self._close_part,
                     "on_end": self._complete,
                 },
@@ -224,7 +225,7 @@ class _FormReceiver:
         else:
             self._part = _FieldPart(name)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: memoryview) -> None:
         assert self._part is not None
         self._part.write(data)
 

@@ -11,6 +11,7 @@ features into the context first: it must not matter how many are there already.
 from __future__ import annotations
 
 import argparse
+import http.client
 import io
 import json
 import multiprocessing
@@ -49,8 +50,9 @@ from worker.celery_app import make_app
 from worker.dispatch import Dispatcher
 from worker.embedded import Embedded
 
-IMAGES_PER_REQUEST = 32
+IMAGES_PER_REQUEST = 100
 SENDERS = 2
+BOUNDARY = "lookalike-benchmark"
 # Enough for every process to have had some.
 WARM_UP = 64
 DRAWN = 24
@@ -191,11 +193,22 @@ def fill(database: Database, blobs: Blobs, context_id: uuid.UUID, count: int) ->
 
 
 def _upload(client: httpx.Client, context_id: str, pictures: list[bytes], name: str) -> str:
-    files = [("files", (f"{name}-{number}.jpg", data, "image/jpeg")) for number, data in enumerate(pictures)]
-    answer = client.post(f"/v1/contexts/{context_id}/images", files=files)
-    answer.raise_for_status()
-    job_id: str = answer.json()["id"]
+    """Upload pictures in one request, by the plainest client there is: its time counts as the service's."""
+    connection = http.client.HTTPConnection(client.base_url.host, client.base_url.port)
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    connection.request("POST", f"/v1/contexts/{context_id}/images", _multipart(pictures, name), headers)
+    answer = json.load(connection.getresponse())
+    connection.close()
+    job_id: str = answer["id"]
     return job_id
+
+
+def _multipart(pictures: list[bytes], name: str) -> bytes:
+    parts = []
+    for number, data in enumerate(pictures):
+        disposition = f'form-data; name="files"; filename="{name}-{number}.jpg"'
+        parts += [f"--{BOUNDARY}\r\nContent-Disposition: {disposition}\r\n\r\n".encode(), data, b"\r\n"]
+    return b"".join([*parts, f"--{BOUNDARY}--\r\n".encode()])
 
 
 def _wait(client: httpx.Client, job_id: str) -> None:

@@ -28,7 +28,7 @@ from worker.stage import Outcome
 from worker.tools import Tools
 
 # Few enough that progress is seen and a lost shard costs little, enough that the queue costs nothing.
-MOST_IMAGES, LEAST_IMAGES = 32, 16
+MOST_IMAGES, LEAST_IMAGES = 64, 32
 # A small job is spread over this many shards, so that all processes have a share.
 SPREAD = 8
 # No sane image takes a second; a decoder that does not end must not hold its worker for ever.
