@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, exists, func, select, update
+from sqlalchemy import CursorResult, exists, func, select, update
 
 from lookalike import jobs as life
 from lookalike.errors import Conflict, InvalidInput, NotFound
@@ -281,12 +281,6 @@ def last_succeeded(session: Session, context_id: uuid.UUID, kind: str) -> Job | 
         .order_by(Job.finished_at.desc(), Job.id.desc())
     )
     return session.scalars(query.limit(1)).one_or_none()
-
-
-def remove_expired(session: Session) -> int:
-    """Delete ended jobs whose time is over, with all that belongs to them; return how many."""
-    result = session.execute(delete(Job).where(Job.state.in_(life.FINAL_STATES), Job.expires_at < utc_now()))
-    return _count(result)
 
 
 def _move(session: Session, move: life.Move, *conditions: Any, **values: Any) -> bool:

@@ -15,6 +15,7 @@ from lookalike import jobs as life
 from lookalike.features.extraction import extract
 from storage.settings import Settings
 from worker import logs, pipeline, stopping, tether
+from worker.cleaning import Cleaning
 from worker.dispatch import Dispatcher
 from worker.recovery import Recovery
 from worker.tools import Extract, Tools, make_tools
@@ -101,6 +102,7 @@ class _Processes:
     def __init__(self, app: Celery, settings: Settings, extract: Extract) -> None:
         self._app, self._settings, self._extract = app, settings, extract
         self._recovery: Recovery | None = None
+        self._cleaning: Cleaning | None = None
 
     @functools.cached_property
     def tools(self) -> Tools:
@@ -125,16 +127,18 @@ class _Processes:
     def _main_is_ready(self, sender: Any = None, **_: Any) -> None:
         # Celery looks for dead children every 5 s; a shard need not wait for that.
         sender.hub.call_repeatedly(CHILD_LOOK_SECONDS, sender.pool._pool.maintain_pool)
-        self._recovery = Recovery(self.tools, self.dispatcher)
+        self._recovery, self._cleaning = Recovery(self.tools, self.dispatcher), Cleaning(self.tools)
         self._recovery.start()
+        self._cleaning.start()
 
     def _main_stops(self, **_: Any) -> None:
         log.info("worker.stopping")
         stopping.stop()
 
     def _main_has_stopped(self, **_: Any) -> None:
-        if self._recovery is not None:
-            self._recovery.stop()
+        for thread in (self._recovery, self._cleaning):
+            if thread is not None:
+                thread.stop()
 
     def _child_begins(self, **_: Any) -> None:
         # Nothing may go on working under a parent that is dead: nobody would tell it to stop.

@@ -15,13 +15,11 @@ from lookalike import jobs as life
 from storage import jobs, shards
 from storage.db import Session
 from storage.models import Shard
-from worker import pipeline, snapshots
+from worker import pipeline
 from worker.dispatch import Dispatcher
 from worker.tools import Tools
 
 LOOK_SECONDS = 1.0
-# What only saves space is looked at less often.
-CLEAN_SECONDS = 300.0
 
 log = structlog.get_logger()
 
@@ -36,7 +34,6 @@ class Recovery:
         self._wake = threading.Event()
         self._over = False
         self._thread = threading.Thread(target=self._keep_looking, name="recovery", daemon=True)
-        self._seconds_to_clean = 0.0
 
     def start(self) -> None:
         """Begin to look, at once."""
@@ -55,7 +52,7 @@ class Recovery:
 
     def look(self) -> None:
         """Do all there is to do now."""
-        for step in (self._expire_reported, self._recover_shards, self._move_jobs, self._send, self._clean):
+        for step in (self._expire_reported, self._recover_shards, self._move_jobs, self._send):
             try:
                 step()
             except Exception as error:  # the database or the broker may be away: the next look will tell
@@ -110,17 +107,6 @@ class Recovery:
             if lost:
                 log.info("message.sent_again", job_id=str(job_id), count=len(lost))
             self._dispatcher.send(messages)
-
-    def _clean(self) -> None:
-        self._seconds_to_clean -= LOOK_SECONDS
-        if self._seconds_to_clean > 0:
-            return
-        self._seconds_to_clean = CLEAN_SECONDS
-        with self._tools.database.transaction() as session:
-            count = jobs.remove_expired(session)
-            snapshots.remove_ended(self._tools.cache_dir, lambda found: jobs.unfinished(session, found))
-        if count:
-            log.info("jobs.expired", count=count)
 
 
 def recover(session: Session, shard: Shard, expiry_days: int) -> None:

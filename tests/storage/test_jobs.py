@@ -276,13 +276,3 @@ def test_errors_are_kept_once_an_image_and_listed_by_pages(database: Database) -
     found = [*first.items, *second.items]
     assert [error.image_id for error in found] == [f"{i}.jpg" for i in range(5)]
     assert {error.code for error in found} == {"empty_file"}
-
-
-def test_ended_jobs_go_when_their_time_is_over(database: Database) -> None:
-    ended, running = _job(database), _job(database)
-    with database.transaction() as session:
-        jobs.succeed(session, ended, expiry_days=-1)
-        assert jobs.remove_expired(session) == 1
-    with database.reading() as session:
-        assert jobs.state_of(session, ended) is None
-        assert jobs.state_of(session, running) == life.QUEUED
