@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 from typing import IO, Any
 
 from fastapi import Request
@@ -17,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from lookalike.errors import ImageTooLarge, InvalidInput, LookalikeError
-from storage.blobs import Received
+from storage.blobs import Blobs, Received
 
 PIECE_BYTES = 1024 * 1024
 SPOOL_BYTES = 4 * 1024 * 1024
@@ -62,15 +63,22 @@ class Form:
 
 
 @asynccontextmanager
-async def form(request: Request, max_bytes: int) -> AsyncIterator[Form]:
+async def form(request: Request, max_bytes: int, blobs: Blobs | None = None) -> AsyncIterator[Form]:
     """Receive multipart/form-data; its files can be read while the context lasts.
 
+    With `blobs`, files are put down where the store can take them over without another copy.
     Raises ImageTooLarge as soon as a file has more than max_bytes, BadForm.
     """
-    with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spool:
-        receiver = _FormReceiver(_boundary(request), spool, max_bytes)
-        await _received(request, receiver.write)
-        yield receiver.finished()
+    with (
+        tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spool,
+        blobs.incoming() if blobs else nullcontext() as folder,
+    ):
+        receiver = _FormReceiver(_boundary(request), spool, folder, max_bytes)
+        try:
+            await _received(request, receiver.write)
+            yield receiver.finished()
+        finally:
+            receiver.close()
 
 
 @asynccontextmanager
@@ -129,9 +137,12 @@ def _boundary(request: Request) -> bytes:
 class _FilePart:
     """A file that arrives: appended to the spool that all files of a request share, and hashed."""
 
-    def __init__(self, field: str, name: str, spool: IO[bytes], max_bytes: int) -> None:
-        self._field, self._name = field, name
-        self._spool, self._start, self._count = spool, spool.tell(), 0
+    def __init__(
+        self, field: str, name: str, spool: IO[bytes], max_bytes: int, path: Path | None = None
+    ) -> None:
+        self._field, self._name, self._path = field, name, path
+        self._spool = path.open("wb") if path else spool
+        self._start, self._count = self._spool.tell(), 0
         self._digest, self._max_bytes = sha256(), max_bytes
 
     def write(self, data: bytes | memoryview) -> None:
@@ -142,9 +153,15 @@ class _FilePart:
         self._spool.write(data)
 
     def finished(self) -> ReceivedFile:
-        section = io.BufferedReader(_Section(self._spool, self._start, self._count))
-        received = Received(self._digest.digest(), self._count, section)
+        self.close()
+        section = _Section(self._path or self._spool, self._start, self._count)
+        received = Received(self._digest.digest(), self._count, io.BufferedReader(section), self._path)
         return ReceivedFile(self._field, self._name, received)
+
+    def close(self) -> None:
+        # The spool belongs to the request.
+        if self._path:
+            self._spool.close()
 
 
 class _FieldPart:
@@ -168,8 +185,8 @@ class _FieldPart:
 class _FormReceiver:
     """Puts the parts of a form together as the parser finds them."""
 
-    def __init__(self, boundary: bytes, spool: IO[bytes], max_bytes: int) -> None:
-        self._form, self._spool, self._max_bytes = Form(), spool, max_bytes
+    def __init__(self, boundary: bytes, spool: IO[bytes], folder: Path | None, max_bytes: int) -> None:
+        self._form, self._spool, self._folder, self._max_bytes = Form(), spool, folder, max_bytes
         self._part: _FilePart | _FieldPart | None = None
         self._disposition, self._header, self._value = b"", b"", b""
         self._is_complete = False
@@ -193,6 +210,11 @@ class _FormReceiver:
     def write(self, data: bytes) -> None:
         if data:
             self._parser.write(data)
+
+    def close(self) -> None:
+        """Close the file of a part that did not end."""
+        if isinstance(self._part, _FilePart):
+            self._part.close()
 
     def finished(self) -> Form:
         if not self._is_complete:
@@ -221,7 +243,8 @@ class _FormReceiver:
             raise BadForm(f"An upload has at most {MOST_FILES:,} files; send several.")
         name = _text(options[b"name"])
         if b"filename" in options:
-            self._part = _FilePart(name, _text(options[b"filename"]), self._spool, self._max_bytes)
+            path = self._folder / str(len(self._form.files)) if self._folder else None
+            self._part = _FilePart(name, _text(options[b"filename"]), self._spool, self._max_bytes, path)
         else:
             self._part = _FieldPart(name)
 
@@ -241,9 +264,9 @@ class _FormReceiver:
 
 
 class _Section(io.RawIOBase):
-    """A part of a file that can be read on its own."""
+    """A part of a file that can be read on its own; one given by its path is only open while it is read."""
 
-    def __init__(self, file: IO[bytes], start: int, length: int) -> None:
+    def __init__(self, file: IO[bytes] | Path, start: int, length: int) -> None:
         self._file, self._start, self._length, self._place = file, start, length, 0
 
     def readable(self) -> bool:
@@ -259,8 +282,10 @@ class _Section(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         count = max(0, min(len(buffer), self._length - self._place))
-        self._file.seek(self._start + self._place)
-        buffer[:count] = self._file.read(count)
+        opened = self._file.open("rb") if isinstance(self._file, Path) else nullcontext(self._file)
+        with opened as file:
+            file.seek(self._start + self._place)
+            buffer[:count] = file.read(count)
         self._place += count
         return count
 

@@ -19,6 +19,7 @@ from lookalike.errors import ImageTooLarge, Unreadable
 
 PIECE_BYTES = 1024 * 1024
 SPOOL_BYTES = 4 * 1024 * 1024
+INCOMING = "incoming"
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Received:
     sha256: bytes
     byte_count: int
     file: IO[bytes]
+    # Where they lie alone in a file of the store's own disk: to keep them is to move it.
+    path: Path | None = None
 
 
 class Blobs:
@@ -62,9 +65,26 @@ class Blobs:
         same bytes could come between the look and the commit.
         """
         key = content_key(received.sha256)
-        if not self._exists(key):
-            received.file.seek(0)
-            self._write(key, received.file)
+        if self._exists(key):
+            return
+        if received.path is not None:
+            final = Path(self._path(key))
+            final.parent.mkdir(parents=True, exist_ok=True)
+            received.path.replace(final)
+            return
+        received.file.seek(0)
+        self._write(key, received.file)
+
+    @contextmanager
+    def incoming(self) -> Iterator[Path | None]:
+        """Give a folder for what arrives, emptied at the end; None if the store is not a folder itself."""
+        if not self._is_local:
+            yield None
+            return
+        parent = Path(self._path(INCOMING))
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=parent, ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
 
     def put_content(self, data: bytes | BinaryIO | Iterable[bytes]) -> tuple[bytes, int]:
         """Store bytes at once and return (sha256, byte_count). Uploads go through uploads.store instead."""

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, CursorResult, delete, exists, select
 from sqlalchemy.orm import Session
 
 from storage import idempotency, uploads
-from storage.blobs import Blobs
+from storage.blobs import INCOMING, Blobs
 from storage.db import Database
 from storage.inserts import insert_ignoring
 from storage.models import Content, FeatureBlock, Group, GroupImage, Grouping, Image, Job
@@ -53,8 +53,16 @@ def expire(database: Database, blobs: Blobs, now: datetime | None = None) -> Exp
 def sweep(database: Database, blobs: Blobs, now: datetime | None = None) -> int:
     """Delete blobs that no row names, left by processes that died; return how many. Lists the whole store."""
     before = (now or utc_now()) - BLOB_GRACE
+    # Uploads that a crash cut short; those that arrive now are younger.
+    arrivals = list(blobs.keys(INCOMING, before))
+    for key in arrivals:
+        blobs.delete(key)
     packs = sum(_sweep_pack(database, blobs, key) for key in blobs.keys("proxies", before))
-    return packs + sum(_sweep_content(database, blobs, key) for key in blobs.keys("content", before))
+    return (
+        len(arrivals)
+        + packs
+        + sum(_sweep_content(database, blobs, key) for key in blobs.keys("content", before))
+    )
 
 
 def _repeat(database: Database, step: Callable[[Session], int], *, once: bool = False) -> int:

@@ -82,7 +82,7 @@ async def upload_images(
     be an image is told in the job's errors.
     """
     await _check_context_first(request, parts, context_id, client_id)
-    async with receiving.form(request, parts.settings.max_image_bytes) as form:
+    async with receiving.form(request, parts.settings.max_image_bytes, parts.blobs) as form:
         found = uploading.named(form)
         act = partial(_store, parts=parts, client_id=client_id, context_id=context_id, found=found)
         return await accepting.answer(lambda: once.do(uploading.fingerprint(found), act))
