@@ -14,7 +14,7 @@ from kombu.entity import Queue
 from lookalike import jobs as life
 from lookalike.features.extraction import extract
 from storage.settings import Settings
-from worker import logs, pipeline, stopping, tether
+from worker import broker_channel, logs, pipeline, stopping, tether
 from worker.cleaning import Cleaning
 from worker.dispatch import Dispatcher
 from worker.recovery import Recovery
@@ -40,6 +40,7 @@ log = structlog.get_logger()
 
 def make_app(broker_url: str, settings: Settings, extract: Extract = extract) -> Celery:
     """Return the application for this broker; the same for those who send and those who work."""
+    broker_channel.install()
     app = Celery("lookalike", broker=broker_url, set_as_current=False, fixups=[])
     app.conf.update(_configuration(settings))
     app.set_default()
