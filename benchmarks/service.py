@@ -60,8 +60,8 @@ DRAWN = 24
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=300)
-    parser.add_argument("--side", type=int, default=4000, help="longer side of the pictures in pixels")
+    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--side", type=int, default=1600, help="longer side of the pictures in pixels")
     parser.add_argument("--context-size", type=int, default=0)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", action="store_true")
