@@ -19,8 +19,6 @@ from worker.tools import Tools
 # Every worker does it, each safe beside the others.
 EXPIRE_SECONDS = 3600.0
 SWEEP_SECONDS = 24 * 3600.0
-# Not while a worker that has just begun has its hands full.
-FIRST_SECONDS = 300.0
 
 log = structlog.get_logger()
 
@@ -35,7 +33,7 @@ class Cleaning:
         self._swept_at = time.monotonic()
 
     def start(self) -> None:
-        """Begin to wait for the first time."""
+        """Begin to clean, at once: the worker of a search lives for seconds, and nobody else would."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -52,7 +50,7 @@ class Cleaning:
         log.info("cleaning.done", swept=swept, **vars(expired))
 
     def _keep_cleaning(self) -> None:
-        pause = FIRST_SECONDS
+        pause = 0.0
         while not self._over.wait(pause):
             pause = EXPIRE_SECONDS
             sweeps = time.monotonic() - self._swept_at > SWEEP_SECONDS
