@@ -17,20 +17,6 @@ EDITED = "edited"
 SERIES = "series"
 UNRELATED = "unrelated"  # of a comparison that is no match; never of a match
 
-RELATIONS = (
-    IDENTICAL_FILE,
-    IDENTICAL_PIXELS,
-    REENCODED,
-    RESIZED,
-    CROPPED,
-    ROTATED,
-    MIRRORED,
-    TONED,
-    OVERLAID,
-    EDITED,
-    SERIES,
-)
-
 # Where each change begins to be the one worth naming.
 CHANGED = 0.004
 TILTED = 0.6  # degrees

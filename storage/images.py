@@ -5,12 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    FromClause,
+    Select,
     String,
     Text,
     and_,
@@ -21,7 +23,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from lookalike.errors import InvalidInput, NotFound
 from lookalike.ids import checked_image_id
@@ -220,28 +222,26 @@ def pending(
 def sources(session: Session, row_ids: Sequence[int] | np.ndarray) -> list[Source]:
     """Return where the bytes of images are, ordered by row id; rows that have gone are left out."""
     given = arrays.ids(session, row_ids)
-    columns = (Image.id, Image.image_id, Image.source, Image.location, Image.content_id, Content.sha256)
-    query = (
-        select(*columns)
-        .join(given, Image.id == given.c.id)
-        .outerjoin(Content, Content.id == Image.content_id)
-    )
-    return [Source(*row) for row in session.execute(query.order_by(Image.id))]
+    query = _sources(given, Image.id).order_by(Image.id)
+    return [Source(*row) for row in session.execute(query)]
 
 
 def holders(session: Session, content_ids: Sequence[int] | np.ndarray) -> dict[int, Source]:
     """Return for each content one image that has its bytes: a live one and a stored one if possible."""
     given = arrays.ids(session, content_ids)
-    columns = (Image.id, Image.image_id, Image.source, Image.location, Image.content_id, Content.sha256)
-    query = (
-        select(*columns)
-        .join(given, Image.content_id == given.c.id)
-        .join(Content, Content.id == Image.content_id)
-    )
     # The last one stays.
     order = (Image.removed_revision.is_(None), Image.source == STORED, Image.id)
-    rows = [Source(*row) for row in session.execute(query.order_by(*order))]
+    query = _sources(given, Image.content_id).order_by(*order)
+    rows = [Source(*row) for row in session.execute(query)]
     return {source.content_id: source for source in rows if source.content_id is not None}
+
+
+def _sources(given: FromClause, column: InstrumentedAttribute[Any]) -> Select[*tuple[Any, ...]]:
+    """Select the fields of Source of the images whose column is among the given ids."""
+    columns = (Image.id, Image.image_id, Image.source, Image.location, Image.content_id, Content.sha256)
+    # The ids first: SQLite takes nothing that follows an outer join before it.
+    query = select(*columns).join(given, column == given.c.id)
+    return query.outerjoin(Content, Content.id == Image.content_id)
 
 
 def snapshot(

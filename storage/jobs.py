@@ -251,11 +251,6 @@ def set_revision(session: Session, job_id: uuid.UUID, revision: int) -> None:
     session.execute(_UPDATE.where(Job.id == job_id).values(revision=revision))
 
 
-def set_counts(session: Session, job_id: uuid.UUID, counts: dict[str, Any]) -> None:
-    """Replace what the job has counted."""
-    session.execute(_UPDATE.where(Job.id == job_id).values(counts=counts))
-
-
 def cancelling(session: Session) -> list[uuid.UUID]:
     """Return the jobs that wait for their running shards to stop."""
     return list(session.scalars(select(Job.id).where(Job.state == life.CANCELLING)))

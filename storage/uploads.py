@@ -30,13 +30,7 @@ def put(session: Session, blobs: Blobs, context_id: uuid.UUID, uploads: Sequence
     """
     for upload in uploads:
         checked_image_id(upload.image_id)
-    contexts.lock(session, context_id)
-    received = {upload.received.sha256: upload.received for upload in uploads}
-    content_ids = contents.ensure_many(
-        session, [(each.sha256, each.byte_count) for each in received.values()]
-    )
-    for each in received.values():
-        blobs.keep(each)
+    content_ids = _kept(session, blobs, context_id, uploads)
     return [
         images.put_stored(
             session,
@@ -52,13 +46,7 @@ def put_many(
     session: Session, blobs: Blobs, context_id: uuid.UUID, uploads: Sequence[Upload]
 ) -> dict[str, int]:
     """Store uploads with distinct ids, in one revision; return {image id: row id}. Raises as put does."""
-    contexts.lock(session, context_id)
-    received = {upload.received.sha256: upload.received for upload in uploads}
-    content_ids = contents.ensure_many(
-        session, [(each.sha256, each.byte_count) for each in received.values()]
-    )
-    for each in received.values():
-        blobs.keep(each)
+    content_ids = _kept(session, blobs, context_id, uploads)
     return images.put_many(
         session,
         context_id,
@@ -67,6 +55,20 @@ def put_many(
             for upload in uploads
         ],
     )
+
+
+def _kept(
+    session: Session, blobs: Blobs, context_id: uuid.UUID, uploads: Sequence[Upload]
+) -> dict[bytes, int]:
+    """Lock the context, hold the contents and keep their bytes; return {SHA-256: content id}."""
+    contexts.lock(session, context_id)
+    received = {upload.received.sha256: upload.received for upload in uploads}
+    content_ids = contents.ensure_many(
+        session, [(each.sha256, each.byte_count) for each in received.values()]
+    )
+    for each in received.values():
+        blobs.keep(each)
+    return content_ids
 
 
 def remove(database: Database, blobs: Blobs, context_id: uuid.UUID, image_id: str) -> None:

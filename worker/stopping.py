@@ -16,8 +16,3 @@ def is_stopping() -> bool:
 def stop() -> None:
     """Ask all processes of this worker to give back what they hold, between two items."""
     _flag[0] = 1
-
-
-def reset() -> None:
-    """Begin anew; for a process that runs a second worker."""
-    _flag[0] = 0
