@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from template_pictures import drawn
 
+from lookalike.compiled import compiled
 from lookalike.local import keypoints
 from lookalike.local.bits import distance
-from lookalike.local.compiled import compiled
 from lookalike.local.descriptors import PATCH_RADIUS, Pattern, describe, steps_of
 from lookalike.local.keypoints import (
     Corners,

@@ -47,7 +47,8 @@ def _waves(start: float, end: float) -> np.ndarray:
 def region_hashes(gray: np.ndarray) -> np.ndarray:
     """Return (16, 32) uint8: the hashes of the regions of (h, w) uint8 gray levels."""
     grid = cv2.resize(gray, (_GRID, _GRID), interpolation=cv2.INTER_AREA).astype(np.float32)
-    # Not numpy's product: its threads, spinning for work this small, cost 8 ms of CPU an image.
+    # OpenCV's product costs less than NumPy's; the threads of both spin for work this small, so workers turn
+    # them off (worker/process.py).
     rows = cv2.gemm(_ROW_WAVES, grid, 1.0, _NO_ADDEND, 0.0).reshape(-1, KEPT, _GRID)
     coefficients = np.matmul(rows[_ROW_OF], _COLUMN_WAVES[_COLUMN_OF])
     return packed(coefficients)

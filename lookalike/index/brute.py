@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from lookalike.compiled import compiled, popcount
 from lookalike.index.found import PER_STEP, Found
 from lookalike.index.pairs import Pairs
-from lookalike.index.vectors import GROUP, PADDING, any_near_1, any_near_2, any_near_3, any_near_4, popcount
-from lookalike.index.words import Hashes, to_words
+from lookalike.index.vectors import GROUP, PADDING, any_near_1, any_near_2, any_near_3, any_near_4
+from lookalike.index.words import Hashes, Words, to_words
 
 BLOCK = 1024
 """Candidates compared with one group of queries after another, while they stay in the L1 cache."""
@@ -63,11 +63,20 @@ def _planes(hashes: Hashes, rows: range) -> NDArray[np.uint64]:
     return planes
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _compare(
-    asked, asked_count, given, given_count, is_self, planes, radius, position,
-    found_i, found_j, found_distance,
-):  # fmt: skip
+    asked: Words,
+    asked_count: int,
+    given: Words,
+    given_count: int,
+    is_self: bool,
+    planes: int,
+    radius: int,
+    position: NDArray[np.int64],
+    found_i: NDArray[np.int32],
+    found_j: NDArray[np.int32],
+    found_distance: NDArray[np.int16],
+) -> int:
     """Compare from `position` (first candidate, first query) until done or the space for pairs runs out."""
     count = 0
     block, query = position
@@ -100,10 +109,21 @@ def _compare(
     return count
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _scan(
-    asked, query, query_end, given, first, end, is_self, radius, found_i, found_j, found_distance, count
-):  # fmt: skip
+    asked: Words,
+    query: int,
+    query_end: int,
+    given: Words,
+    first: int,
+    end: int,
+    is_self: bool,
+    radius: int,
+    found_i: NDArray[np.int32],
+    found_j: NDArray[np.int32],
+    found_distance: NDArray[np.int16],
+    count: int,
+) -> int:
     for q in range(query, query_end):
         for c in range(max(first, q + 1) if is_self else first, end):
             distance = np.int64(0)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from lookalike.compiled import compiled
 from lookalike.index.words import Words, read_only
 
 
@@ -17,7 +17,7 @@ def first_equal_rows(words: Words) -> NDArray[np.int32]:
     return first
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _find(words: Words, table: NDArray[np.int32], first: NDArray[np.int32]) -> None:
     for row in range(len(words)):
         mixed = np.uint64(0)
@@ -32,7 +32,7 @@ def _find(words: Words, table: NDArray[np.int32], first: NDArray[np.int32]) -> N
         first[row] = table[place]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _are_equal(words: Words, a: int, b: int) -> bool:
     for w in range(words.shape[1]):  # noqa: SIM110 (Numba compiles no generators)
         if words[a, w] != words[b, w]:

@@ -7,18 +7,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from lookalike.compiled import compiled, popcount
 from lookalike.index.found import PER_STEP
-from lookalike.index.vectors import GROUP, any_near_1, popcount
+from lookalike.index.vectors import GROUP, any_near_1
 from lookalike.index.words import Hashes, Words
 
 BLOCK = 2048
 """Candidates compared with one group of queries at a time; they stay in the L1 cache."""
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def count_keys(
     hashes: Hashes,
     first: int,
@@ -40,7 +40,7 @@ def count_keys(
         starts[key + 1] += starts[key]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def place_rows(
     codes: NDArray[np.uint64],
     first: int,
@@ -60,12 +60,28 @@ def place_rows(
         filters[place] = codes[row] >> np.uint64(key_bits)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def join_buckets(
-    query_rows, query_filters, query_starts, rows, filters, starts,
-    is_self, masks, radii, words, bands, shares, reach, band, radius,
-    position, found_i, found_j, found_distance,
-):  # fmt: skip
+    query_rows: NDArray[np.int32],
+    query_filters: NDArray[np.unsignedinteger[Any]],
+    query_starts: NDArray[np.int64],
+    rows: NDArray[np.int32],
+    filters: NDArray[np.unsignedinteger[Any]],
+    starts: NDArray[np.int64],
+    is_self: bool,
+    masks: NDArray[np.int64],
+    radii: NDArray[np.uint64],
+    words: Words,
+    bands: Words,
+    shares: NDArray[np.int64],
+    reach: int,
+    band: int,
+    radius: int,
+    position: NDArray[np.int64],
+    found_i: NDArray[np.int32],
+    found_j: NDArray[np.int32],
+    found_distance: NDArray[np.int16],
+) -> int:
     """Join from `position` (mask, bucket, first candidate, first query) until done or out of space for pairs.
 
     Returns the number of pairs found and moves the position; mask len(masks) says that all is done. In a
@@ -111,7 +127,7 @@ def join_buckets(
     return count
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _near_within(filters: NDArray[np.unsignedinteger[Any]], first: int, end: int, limit: np.uint64) -> bool:
     """Tell if any two of these rows are near; few enough that a plain loop over all of them is fastest."""
     least = np.uint64(64)
@@ -121,11 +137,29 @@ def _near_within(filters: NDArray[np.unsignedinteger[Any]], first: int, end: int
     return least <= limit
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _scan(
-    query_rows, query_filters, query, query_end, rows, filters, first, end,
-    triangle, limit, words, bands, shares, reach, band, radius, found_i, found_j, found_distance, count,
-):  # fmt: skip
+    query_rows: NDArray[np.int32],
+    query_filters: NDArray[np.unsignedinteger[Any]],
+    query: int,
+    query_end: int,
+    rows: NDArray[np.int32],
+    filters: NDArray[np.unsignedinteger[Any]],
+    first: int,
+    end: int,
+    triangle: bool,
+    limit: np.uint64,
+    words: Words,
+    bands: Words,
+    shares: NDArray[np.int64],
+    reach: int,
+    band: int,
+    radius: int,
+    found_i: NDArray[np.int32],
+    found_j: NDArray[np.int32],
+    found_distance: NDArray[np.int16],
+    count: int,
+) -> int:
     """Look at each candidate singly, where the vector loop said that something is near."""
     for q in range(query, query_end):
         for c in range(max(first, q + 1) if triangle else first, end):
@@ -138,7 +172,7 @@ def _scan(
     return count
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _distance_if_lowest(
     words: Words, i: int, j: int, bands: Words, shares: NDArray[np.int64], reach: int, band: int, radius: int
 ) -> int:
@@ -155,7 +189,7 @@ def _distance_if_lowest(
     return distance if _starts_here(words, i, j, bands, shares, reach, band) else np.int64(-1)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _starts_here(
     words: Words, i: int, j: int, bands: Words, shares: NDArray[np.int64], reach: int, band: int
 ) -> bool:
@@ -173,7 +207,7 @@ def _starts_here(
     return flips < budget
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _flips(words: Words, i: int, j: int, bands: Words, band: int) -> int:
     flips = np.int64(0)
     for w in range(words.shape[1]):

@@ -30,19 +30,6 @@ PADDING = 64
 _BYTE, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 
 
-@intrinsic
-def _popcount(typing: Any, word: Any) -> Any:
-
-    def code(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.ctpop(args[0])
-
-    return word(word), code
-
-
-popcount: Any = _popcount
-"""Returns the number of set bits of an unsigned word."""
-
-
 def _any_near(planes: int) -> Callable[..., Any]:
     """Make the function that tells if any of 8 queries is at most radius bits from any of count candidates.
 

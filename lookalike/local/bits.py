@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.local.compiled import compiled, load, popcount
+from lookalike.compiled import compiled, load, popcount
 
 
 @compiled

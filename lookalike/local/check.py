@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.local.compiled import compiled
+from lookalike.compiled import compiled
 from lookalike.local.record import Records
 
 AGREEMENT_LEAST = 0.3

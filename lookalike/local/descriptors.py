@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.local.compiled import compiled
+from lookalike.compiled import compiled
 from lookalike.local.record import ANGLES
 
 PATCH_RADIUS = 15

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.local.compiled import compiled
+from lookalike.compiled import compiled
 
 TURN_LIMIT = 12
 """Steps of 256: 17 degrees."""

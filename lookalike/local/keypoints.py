@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.local.compiled import compiled
+from lookalike.compiled import compiled
 from lookalike.local.descriptors import PATCH_RADIUS, blurred, describe, no_level
 from lookalike.local.record import (
     ANGLES,

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.compiled import compiled
 from lookalike.local.bits import distances_to
-from lookalike.local.compiled import compiled
 from lookalike.local.record import KEYPOINT_COUNT, WORD_COUNT, Records
 from lookalike.local.vocabulary import as_words
 

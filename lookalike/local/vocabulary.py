@@ -19,8 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.compiled import compiled
 from lookalike.local.bits import distance, distances_to
-from lookalike.local.compiled import compiled
 from lookalike.local.descriptors import Pattern, Steps, steps_of
 
 SHIPPED = "vocabulary-1.npz"

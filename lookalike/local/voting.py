@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.local.compiled import compiled, popcount
+from lookalike.compiled import compiled, popcount
 from lookalike.local.geometry import agree, fit
 from lookalike.local.lists import Hits, Lists, Probes
 

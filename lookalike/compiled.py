@@ -17,12 +17,12 @@ def compiled(function: Function) -> Function:
 
 
 @intrinsic
-def _popcount(_context: Any, _word: Any) -> Any:
+def _popcount(_context: Any, word: Any) -> Any:
 
     def generate(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
 
-    return types.uint64(types.uint64), generate
+    return word(word), generate
 
 
 @intrinsic
@@ -37,6 +37,6 @@ def _load(_context: Any, array: Any, _index: Any) -> Any:
 
 
 popcount: Any = _popcount
-"""Count the set bits of a uint64."""
+"""Count the set bits of an unsigned word."""
 load: Any = _load
 """Read array[index] of a contiguous array, index >= 0: without the test for negative ones LLVM vectorises."""
