@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import random
-import threading
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from lookalike.errors import NotFound
 from lookalike.version import EXTRACTOR_VERSION
 from storage import contents
 from storage.db import Database
+from tests.racing import race
 from tests.storage import samples
 from tests.storage.samples import sha256
 
@@ -24,11 +24,7 @@ def test_many_who_meet_the_same_bytes_get_one_content(database: Database) -> Non
             with database.transaction() as session:
                 results.append(contents.ensure_many(session, [(sha256(name), len(name)) for name in mixed]))
 
-    threads = [threading.Thread(target=meet, args=(seed,)) for seed in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    assert race(meet, range(4)) == []
     assert len(results) == 12
     together = {key: {result[key] for result in results if key in result} for key in map(sha256, names)}
     assert all(len(found) <= 1 for found in together.values())
@@ -88,23 +84,14 @@ def test_workers_that_store_the_same_contents_in_other_orders_do_not_block_each_
 ) -> None:
     with database.transaction() as session:
         content_ids = list(contents.ensure_many(session, [(sha256(str(n)), 1) for n in range(40)]).values())
-    failures: list[Exception] = []
 
     def work(seed: int) -> None:
-        try:
-            for turn in range(5):
-                mixed = random.Random(seed * 10 + turn).sample(content_ids, 40)
-                with database.transaction() as session:
-                    samples.add_features(session, mixed, first=turn)
-                with database.transaction() as session:
-                    mixed.reverse()
-                    contents.store_errors(session, [(i, "corrupt_image", "") for i in mixed], 1)
-        except Exception as error:
-            failures.append(error)
+        for turn in range(5):
+            mixed = random.Random(seed * 10 + turn).sample(content_ids, 40)
+            with database.transaction() as session:
+                samples.add_features(session, mixed, first=turn)
+            with database.transaction() as session:
+                mixed.reverse()
+                contents.store_errors(session, [(i, "corrupt_image", "") for i in mixed], 1)
 
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    assert race(work, range(3)) == []

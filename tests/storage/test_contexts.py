@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import threading
-
 import pytest
 from sqlalchemy import func, select
 
@@ -9,6 +7,7 @@ from lookalike.errors import InvalidInput, InvalidThreshold, NotFound
 from storage import contexts, groups, images, matches
 from storage.db import Database
 from storage.models import Base, Content, Context, Match
+from tests.racing import race
 from tests.storage import samples
 from tests.storage.test_groups import two_groups
 
@@ -70,15 +69,11 @@ def test_a_change_keeps_what_is_not_named(database: Database) -> None:
 def test_two_commands_on_one_folder_share_its_context(database: Database) -> None:
     found = []
 
-    def look() -> None:
+    def look(_: int) -> None:
         with database.transaction() as session:
             found.append(contexts.for_folder(session, "/photos", name="photos").id)
 
-    threads = [threading.Thread(target=look) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    assert race(look, range(4)) == []
     assert len(found) == 4
     assert len(set(found)) == 1
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
-import threading
 import time
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from migrations.check import migrations_agree
 from storage.db import Database, Session, now
 from storage.models import Context
 from tests import servers
+from tests.racing import race
 
 
 def add_context(session: Session) -> None:
@@ -43,28 +43,20 @@ def test_a_schema_is_current_only_after_migration(tmp_path: Path) -> None:
     database.dispose()
 
 
+def migrate(url: str) -> None:
+    database = Database(url)
+    try:
+        database.migrate()
+    finally:
+        database.dispose()
+
+
 def test_processes_that_migrate_at_the_same_time_wait_for_each_other(
     postgresql: servers.Postgresql, tmp_path: Path
 ) -> None:
     postgresql.execute("CREATE DATABASE racing")
     for url in (f"sqlite:///{tmp_path}/r.db", postgresql.url_of("racing")):
-        errors: list[Exception] = []
-
-        def migrate(url: str = url, errors: list[Exception] = errors) -> None:
-            database = Database(url)
-            try:
-                database.migrate()
-            except Exception as error:
-                errors.append(error)
-            finally:
-                database.dispose()
-
-        threads = [threading.Thread(target=migrate) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert errors == []
+        assert race(migrate, [url] * 4) == []
     postgresql.execute("DROP DATABASE racing WITH (FORCE)")
 
 
@@ -105,17 +97,13 @@ def test_the_clock_is_that_of_the_database_in_fractions_of_a_second(database: Da
 
 
 def test_writers_of_several_threads_all_succeed(database: Database) -> None:
-    def write() -> None:
+    def write(_: int) -> None:
         for _ in range(10):
             with database.transaction() as session:
                 session.scalars(select(func.count()).select_from(Context)).one()
                 add_context(session)
 
-    threads = [threading.Thread(target=write) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    assert race(write, range(4)) == []
     assert count_contexts(database) == 40
 
 

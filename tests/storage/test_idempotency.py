@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,6 +10,7 @@ from storage import idempotency
 from storage.db import Database
 from storage.idempotency import Answer, Request
 from storage.models import IdempotencyKey
+from tests.racing import race
 
 REQUEST = Request("client", "POST", "/v1/contexts", "key-1", b"h" * 32)
 ANSWER = Answer(201, {"Location": "/v1/contexts/1"}, b'{"id":1}')
@@ -66,16 +66,12 @@ def test_a_key_is_free_again_after_a_day(database: Database) -> None:
 def test_of_many_at_once_one_is_the_first(database: Database) -> None:
     outcomes: list[str] = []
 
-    def ask() -> None:
+    def ask(_: int) -> None:
         try:
             begin(database)
             outcomes.append("first")
         except Conflict:
             outcomes.append("refused")
 
-    threads = [threading.Thread(target=ask) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    assert race(ask, range(5)) == []
     assert sorted(outcomes) == ["first"] + ["refused"] * 4

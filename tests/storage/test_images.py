@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 import uuid
 
 import numpy as np
@@ -10,6 +9,7 @@ from lookalike.errors import InvalidImageId, InvalidInput, NotFound
 from lookalike.version import EXTRACTOR_VERSION
 from storage import contents, contexts, images
 from storage.db import Database
+from tests.racing import race
 from tests.storage import samples
 from tests.storage.samples import sha256
 
@@ -36,21 +36,12 @@ def test_the_same_bytes_change_nothing_and_others_begin_a_new_row(database: Data
 
 def test_many_uploads_of_one_id_leave_one_live_image(database: Database) -> None:
     context_id = samples.add_context(database)
-    failures: list[Exception] = []
 
     def upload(number: int) -> None:
-        try:
-            for turn in range(5):
-                put(database, context_id, "a", f"{(number + turn) % 3}")
-        except Exception as error:
-            failures.append(error)
+        for turn in range(5):
+            put(database, context_id, "a", f"{(number + turn) % 3}")
 
-    threads = [threading.Thread(target=upload, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    assert race(upload, range(4)) == []
     with database.reading() as session:
         assert [image.image_id for image in images.page(session, context_id, 10).items] == ["a"]
         assert images.counts(session, context_id) == {"pending": 1, "ready": 0, "failed": 0}

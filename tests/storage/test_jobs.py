@@ -11,6 +11,7 @@ from storage import contexts, job_errors, jobs, shards
 from storage.db import Database, Session
 from storage.models import Job, Shard
 from storage.shards import WINDOW, ShardPlan
+from tests.racing import race
 
 DAYS = 30
 
@@ -54,17 +55,13 @@ def test_of_many_who_claim_a_shard_one_wins(database: Database) -> None:
     (shard_id,) = _sent(database, job_id)
     start, won = threading.Barrier(6), []
 
-    def claim() -> None:
+    def claim(_: int) -> None:
         start.wait()
         with database.transaction() as session:
             if shard := _claimed(session, shard_id):
                 won.append(shard.attempt)
 
-    threads = [threading.Thread(target=claim) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    assert race(claim, range(6)) == []
     assert won == [1]
     assert _state(database, job_id).state == life.RUNNING
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import random
-import threading
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from storage import images, matches
 from storage.db import Database
 from storage.matches import NewMatch
+from tests.racing import race
 from tests.storage import samples
 
 
@@ -71,22 +71,13 @@ def test_the_matches_of_a_context_are_those_between_its_images_at_a_revision(dat
 def test_workers_that_store_the_same_pairs_do_not_block_each_other(database: Database) -> None:
     content_ids = samples.add_images(database, samples.add_context(database), *map(str, range(12)))
     pairs = [(low, high) for low in content_ids for high in content_ids if low < high]
-    failures: list[Exception] = []
 
     def work(seed: int) -> None:
-        try:
-            for turn in range(5):
-                mixed = random.Random(seed * 10 + turn).sample(pairs, len(pairs))
-                with database.transaction() as session:
-                    matches.store(session, [NewMatch(*pair, 900, "edited") for pair in mixed], 1)
-        except Exception as error:
-            failures.append(error)
+        for turn in range(5):
+            mixed = random.Random(seed * 10 + turn).sample(pairs, len(pairs))
+            with database.transaction() as session:
+                matches.store(session, [NewMatch(*pair, 900, "edited") for pair in mixed], 1)
 
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    assert race(work, range(3)) == []
     with database.reading() as session:
         assert matches.known_pairs(session, np.array(pairs), 1).all()

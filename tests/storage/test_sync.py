@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import threading
 import uuid
 
 from storage import arrays, contents, contexts, images
 from storage.db import Database
 from storage.sync import FoundFile, Synced, sync_referenced
+from tests.racing import race
 from tests.storage import samples
 from tests.storage.samples import sha256
 
@@ -107,12 +107,8 @@ def test_two_looks_at_one_folder_at_the_same_time_agree(database: Database) -> N
     context_id = samples.add_context(database)
     results: list[Synced] = []
 
-    def look() -> None:
+    def look(_: int) -> None:
         results.append(sync(database, context_id, files(*map(str, range(100)))))
 
-    threads = [threading.Thread(target=look) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    assert race(look, range(3)) == []
     assert sorted(map(counted, results)) == [(0, 0, 0, 100), (0, 0, 0, 100), (100, 0, 0, 0)]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import threading
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from storage.db import Database
 from storage.sync import FoundFile, sync_referenced
 from storage.types import utc_now
 from storage.uploads import Upload
+from tests.racing import race
 from tests.storage import samples
 from tests.storage.samples import sha256
 
@@ -72,25 +72,16 @@ def test_a_referenced_file_is_never_removed(database: Database, blobs: Blobs, tm
 
 def test_bytes_that_come_again_while_they_are_removed_stay(database: Database, blobs: Blobs) -> None:
     context_id = samples.add_context(database)
-    failures: list[Exception] = []
 
     def come_and_go(name: str) -> None:
-        try:
-            for _ in range(8):
-                upload(database, blobs, context_id, name, b"x")
-                with database.reading() as session:
-                    images.get(session, context_id, name)
-                assert blobs.read_content(sha256("x")) == b"x"
-                uploads.remove(database, blobs, context_id, name)
-        except Exception as error:
-            failures.append(error)
+        for _ in range(8):
+            upload(database, blobs, context_id, name, b"x")
+            with database.reading() as session:
+                images.get(session, context_id, name)
+            assert blobs.read_content(sha256("x")) == b"x"
+            uploads.remove(database, blobs, context_id, name)
 
-    threads = [threading.Thread(target=come_and_go, args=(name,)) for name in "abc"]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    assert race(come_and_go, "abc") == []
     assert not blobs.has_content(sha256("x"))
 
 
