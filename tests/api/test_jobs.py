@@ -113,10 +113,10 @@ def test_a_hundred_waiters_hold_nobody_up(client: httpx.Client, context: str) ->
         for thread in waiting:
             thread.start()
         _until(lambda: _waiters(client) == 100)
-        started = time.monotonic()
+        # All others still wait when these are answered.
         assert client.get("/healthz").status_code == 200
         assert client.get(path).json()["state"] == "queued"
-        assert time.monotonic() - started < 2
+        assert _waiters(client) == 100
         assert client.post(f"{path}/cancel").json()["state"] == "cancelled"
         for thread in waiting:
             thread.join(20)

@@ -17,11 +17,12 @@ from typing import Any, TypeVar
 
 import psutil
 import redis
+from sqlalchemy import select
 
 from lookalike import jobs as life
 from storage import contexts, groups, job_errors, jobs
 from storage.db import Database
-from storage.models import Job, Stage
+from storage.models import Job, Shard, Stage
 from storage.settings import PREFIX, Settings
 from tests import pictures
 from worker import submission
@@ -106,6 +107,21 @@ class Installation:
     def begun(self, job_id: uuid.UUID, stage: str = life.EXTRACT, least: int = 1) -> None:
         """Wait until some shards of a stage are done."""
         until(lambda: self.stages(job_id)[stage].shard_done >= least)
+
+    def at_work(self, job_id: uuid.UUID, stage: str = life.EXTRACT) -> None:
+        """Wait until some process works on a shard of a stage."""
+
+        def claimed() -> bool:
+            with self.database.reading() as session:
+                found = session.scalar(
+                    select(Shard.id)
+                    .join(Stage, (Stage.job_id == Shard.job_id) & (Stage.position == Shard.stage_position))
+                    .where(Shard.job_id == job_id, Stage.name == stage, Shard.state == life.RUNNING)
+                    .limit(1)
+                )
+            return found is not None
+
+        until(claimed)
 
     def groups(self, job_id: uuid.UUID, threshold: float = 90.0) -> Groups:
         with self.database.reading() as session:

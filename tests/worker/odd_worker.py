@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 from lookalike.decoding import Limits
 from lookalike.features.extraction import Extracted, extract
@@ -18,11 +19,21 @@ from worker.process import run
 SLOW = b"takes its time"
 DEADLY = b"kills its worker"
 BROKEN = b"meets a bug"
+_HELD_BY = b"waits for "
+
+
+def held_by(gate: Path) -> bytes:
+    """The ending of a picture that is not extracted before the gate is there."""
+    return _HELD_BY + bytes(gate)
 
 
 def oddly(data: bytes, limits: Limits) -> Extracted:
     if data.endswith(SLOW):
         time.sleep(0.05)
+    if _HELD_BY in data:
+        gate = Path(os.fsdecode(data.rpartition(_HELD_BY)[2]))
+        while not gate.exists():
+            time.sleep(0.02)
     if data.endswith(DEADLY):
         os.kill(os.getpid(), signal.SIGKILL)
     if data.endswith(BROKEN):
