@@ -65,6 +65,7 @@ def create_app(settings: Settings, database: Database, blobs: Blobs, dispatcher:
     app.state.parts = Parts(settings, database, blobs, dispatcher, JobWatcher(database), metrics)
     for routes in (contexts, images, content, imports, jobs, groups, comparisons, health):
         app.include_router(routes.router)
+    app.include_router(groups.differences_router)
     refusals.install(app)
     descriptions.install(app)
     app.add_middleware(OriginCheck)

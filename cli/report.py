@@ -50,6 +50,15 @@ class ImageError:
 
 
 @dataclass(frozen=True)
+class Since:
+    """What is different from the search before, counted in groups."""
+
+    new: int
+    changed: int
+    gone: int
+
+
+@dataclass(frozen=True)
 class Report:
     """All that `find` has to say."""
 
@@ -59,6 +68,8 @@ class Report:
     groups: Sequence[Group]
     # Files that neither claim to be images nor begin like one. They stand among the errors as not_an_image.
     other_count: int = 0
+    # What is different from the search before on the same folders; None if this is the first.
+    since: Since | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the report in the shape that programs rely on."""

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, TypeVar
 from cli.organizing.plan import Member
 from cli.places import Places
 from cli.progress import Bars, poll
-from cli.report import Group, GroupImage, ImageError, Report
+from cli.report import Group, GroupImage, ImageError, Report, Since
 from cli.wiring import Parts, embedded, log_to_standard_error
 from lookalike import jobs as life
 from lookalike.errors import LookalikeError, Unavailable
-from storage import contexts, groups, job_errors, jobs
+from storage import contexts, groups, job_errors, jobs, lineages
 from storage.pages import Page
 from worker import submission
 from worker.sources import path_of
@@ -71,7 +71,12 @@ def _leave(number: int, frame: object) -> None:
 def _submitted(parts: Parts, places: Places, threshold: float) -> uuid.UUID:
     with parts.database.transaction() as session:
         context_id = _context(session, places, threshold).id
-    parameters = {"source": places.source, "complete": True, "similarity_threshold": threshold}
+    parameters = {
+        "source": places.source,
+        "complete": True,
+        "similarity_threshold": threshold,
+        "mode": "incremental",
+    }
     return submission.submit(
         parts.database,
         parts.dispatcher,
@@ -123,6 +128,7 @@ def _found(parts: Parts, job: Job, places: Places) -> Found:
     threshold = float(job.parameters["similarity_threshold"])
     with parts.database.reading() as session:
         shown = list(_pages(lambda c: groups.page(session, job.id, round(threshold * 10), PAGE_SIZE, c)))
+        is_compared = lineages.run_of(session, job.id).previous_run > 0
         errors = list(_pages(lambda c: job_errors.page(session, job.id, limit=PAGE_SIZE, cursor=c)))
     if places.reference:
         shown = [group for group in shown if _is_shared(group, places)]
@@ -132,8 +138,13 @@ def _found(parts: Parts, job: Job, places: Places) -> Found:
         errors=[ImageError(error.image_id, error.code, error.detail) for error in errors],
         groups=[_group(group) for group in shown],
         other_count=int(job.counts.get("other_files", 0)),
+        since=None if places.reference or not is_compared else _since(job),
     )
     return Found(report, [[_path(image) for image in group.images] for group in shown])
+
+
+def _since(job: Job) -> Since:
+    return Since(*(int(job.counts.get(f"groups_{what}", 0)) for what in ("new", "changed", "gone")))
 
 
 def _is_shared(group: ShownGroup, places: Places) -> bool:

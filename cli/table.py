@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.report import Group, GroupImage, Report, counted, error_summary, readable_bytes
+from cli.report import Group, GroupImage, Report, Since, counted, error_summary, readable_bytes
 
 # A wall of text helps nobody; the JSON file has them all.
 SHOWN_GROUPS = 100
@@ -30,6 +30,8 @@ def show(report: Report, console: Console) -> None:
     if hidden > 0:
         console.print(f"… and {hidden:,} more groups: --json FILE writes all of them.\n")
     console.print(summary(report), style="bold")
+    if report.since is not None:
+        console.print(since(report.since))
     if report.other_count:
         console.print(f"{counted(report.other_count, 'other file')} passed over.", style="dim")
     if told := error_summary(report):
@@ -46,6 +48,13 @@ def summary(report: Report) -> str:
     groups = counted(len(report.groups), "group")
     told = counted(copies, "copy", "copies")
     return f"{images}: {groups} with {told}; without the copies {freed} would be free."
+
+
+def since(found: Since) -> str:
+    """Return what is different from the search before in one line."""
+    counts = {"new": found.new, "changed": found.changed, "gone": found.gone}
+    told = [f"{counted(count, 'group')} {what}" for what, count in counts.items() if count]
+    return f"Since the last search: {', '.join(told) or 'nothing new'}."
 
 
 def _group_table(group: Group) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lookalike.similarity import LEAST_OF_COPIES, Findings
 
+ORIGINAL = "original"  # of the first image of a group, to itself
 IDENTICAL_FILE = "identical_file"
 IDENTICAL_PIXELS = "identical_pixels"
 REENCODED = "reencoded"
@@ -16,6 +17,24 @@ OVERLAID = "overlaid"
 EDITED = "edited"
 SERIES = "series"
 UNRELATED = "unrelated"  # of a comparison that is no match; never of a match
+
+# By number, as stored groups keep them: append only.
+NAMES = (
+    ORIGINAL,
+    IDENTICAL_FILE,
+    IDENTICAL_PIXELS,
+    REENCODED,
+    RESIZED,
+    CROPPED,
+    ROTATED,
+    MIRRORED,
+    TONED,
+    OVERLAID,
+    EDITED,
+    SERIES,
+    UNRELATED,
+)
+NUMBERS = {name: number for number, name in enumerate(NAMES)}
 
 # Where each change begins to be the one worth naming.
 CHANGED = 0.004

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Integer, String, Text, select, update
 from sqlalchemy.orm import Session
 
 from lookalike.errors import NotFound
-from lookalike.features.record import FEATURES
+from lookalike.features.record import FACTS, FEATURES, facts_of
 from storage import arrays
 from storage.inserts import insert_into
 from storage.models import Content, FeatureBlock
@@ -87,6 +87,7 @@ def store_block(
         extractor_version=extractor_version,
         image_count=len(packed),
         data=packed.tobytes(),
+        facts=facts_of(packed).tobytes(),
         proxies_key=proxies_key,
     )
     session.add(block)
@@ -147,11 +148,39 @@ def load_features(session: Session, content_ids: Sequence[int] | np.ndarray) -> 
     return _gather(session, content_ids)[0]
 
 
+def load_facts(session: Session, blocks: np.ndarray, slots: np.ndarray) -> np.ndarray:
+    """Return records of FACTS of the contents that lie at these slots of these blocks. Raises NotFound."""
+    facts = np.empty(len(blocks), FACTS)
+    members = _places_by_block(blocks)
+    count = 0
+    for chunk in arrays.chunks(list(members)):
+        given = arrays.ids(session, chunk)
+        query = select(FeatureBlock.id, FeatureBlock.facts).join(given, FeatureBlock.id == given.c.id)
+        for block_id, data in session.execute(query).all():
+            count += 1
+            of_block = np.frombuffer(data, FACTS) if data is not None else _facts(session, block_id)
+            facts[members[block_id]] = of_block[slots[members[block_id]]]
+    if count < len(members):
+        raise NotFound(f"{len(members) - count} of {len(members)} blocks of features are gone.")
+    return facts
+
+
 def proxy_places(session: Session, content_ids: Sequence[int] | np.ndarray) -> list[ProxyPlace]:
     """Return where the proxies of contents lie, in the order of the ids. Raises NotFound as load_features."""
     records, keys = _gather(session, content_ids)
     offsets, lengths = records["proxy_offset"].tolist(), records["proxy_length"].tolist()
     return [ProxyPlace(*each) for each in zip(keys, offsets, lengths, strict=True)]
+
+
+def _places_by_block(blocks: np.ndarray) -> dict[int, np.ndarray]:
+    order = np.argsort(blocks, kind="stable")
+    block_ids, starts = np.unique(blocks[order], return_index=True)
+    return dict(zip(block_ids.tolist(), np.split(order, starts)[1:], strict=True))
+
+
+def _facts(session: Session, block_id: int) -> np.ndarray:
+    data = session.scalars(select(FeatureBlock.data).where(FeatureBlock.id == block_id)).one()
+    return facts_of(np.frombuffer(data, FEATURES))
 
 
 def _gather(session: Session, content_ids: Sequence[int] | np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -161,10 +190,8 @@ def _gather(session: Session, content_ids: Sequence[int] | np.ndarray) -> tuple[
     blocks, slots = _slots(session, wanted)
     records = np.empty(len(wanted), PLAIN)
     keys: dict[int, str] = {}
-    order = np.argsort(blocks, kind="stable")
-    block_ids, starts = np.unique(blocks[order], return_index=True)
-    members = dict(zip(block_ids.tolist(), np.split(order, starts[1:]), strict=True))
-    for chunk in arrays.chunks(block_ids.tolist(), BLOCK_CHUNK):
+    members = _places_by_block(blocks)
+    for chunk in arrays.chunks(list(members), BLOCK_CHUNK):
         query = select(FeatureBlock.id, FeatureBlock.data, FeatureBlock.proxies_key)
         for block_id, data, key in session.execute(query.where(FeatureBlock.id.in_(chunk))):
             keys[block_id] = key

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, delete, exists, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, CursorResult, delete, exists, func, select, tuple_
+from sqlalchemy.orm import Session, aliased
 
 from storage import idempotency, uploads
 from storage.blobs import INCOMING, Blobs
 from storage.db import Database
 from storage.inserts import insert_ignoring
-from storage.models import Content, FeatureBlock, Group, GroupImage, Grouping, Image, Job
+from storage.models import Content, FeatureBlock, Group, Grouping, Image, Job, Lineage
 from storage.types import utc_now
 
+KEPT_RUNS = 30
 # Few enough a transaction that no other writer waits for long.
 CHUNK = 500
 # A worker may know a content or write a pack some time before the row that refers to it.
@@ -32,17 +31,24 @@ class Expired:
     """How many rows of each kind went."""
 
     jobs: int
+    runs: int
     images: int
     contents: int
     blocks: int
     idempotency_keys: int
 
 
-def expire(database: Database, blobs: Blobs, now: datetime | None = None) -> Expired:
-    """Delete what has expired and what nothing refers to. Safe beside workers, and beside itself."""
+def expire(
+    database: Database, blobs: Blobs, now: datetime | None = None, kept_runs: int = KEPT_RUNS
+) -> Expired:
+    """Delete what has expired and what nothing refers to. Safe beside workers, and beside itself.
+
+    kept_runs: of how many runs the groups are kept, in each context and at each threshold.
+    """
     now = now or utc_now()
     return Expired(
         jobs=_expire_jobs(database, now),
+        runs=_expire_runs(database, kept_runs),
         images=_repeat(database, _prune_images),
         contents=_repeat(database, lambda session: _collect_contents(session, blobs, now - GRACE)),
         blocks=_repeat(database, lambda session: _collect_blocks(session, blobs, now - GRACE)),
@@ -80,28 +86,35 @@ def _expire_jobs(database: Database, now: datetime) -> int:
     with database.reading() as session:
         job_ids = session.scalars(select(Job.id).where(Job.expires_at < now)).all()
     for job_id in job_ids:
-        _repeat(database, partial(_delete_groups, job_id=job_id))
         with database.transaction() as session:
             session.execute(delete(Job).where(Job.id == job_id, Job.expires_at < now))
     return len(job_ids)
 
 
-def _delete_groups(session: Session, job_id: uuid.UUID) -> int:
-    """Delete some groups of a job: a large result goes by and by."""
+def _expire_runs(database: Database, kept_runs: int) -> int:
+    """Delete the runs of each lineage but the last ones, and the versions that only those showed."""
+    newer = aliased(Grouping)
+    count = select(func.count()).where(newer.lineage_id == Grouping.lineage_id, newer.run > Grouping.run)
+    old = select(Grouping.id).where(count.scalar_subquery() >= kept_runs)
+    with database.transaction() as session:
+        runs = _count(session.execute(delete(Grouping).where(Grouping.id.in_(old))))
+    _repeat(database, _delete_versions)
+    return runs
+
+
+def _delete_versions(session: Session) -> int:
+    """Delete versions that ended before the first run that is left, some at a time."""
+    # What ended with that run itself tells what was gone then.
+    first = select(func.min(Grouping.run)).where(Grouping.lineage_id == Lineage.id)
+    first_run = func.coalesce(first.scalar_subquery(), Lineage.run)
     some = (
-        select(Group.grouping_id, Group.number)
-        .join(Grouping, Grouping.id == Group.grouping_id)
-        .where(Grouping.job_id == job_id)
-        .order_by(Group.grouping_id, Group.number.desc())
+        select(Group.lineage_id, Group.from_run, Group.number)
+        .join(Lineage, Lineage.id == Group.lineage_id)
+        .where(Group.until_run < first_run)
         .limit(CHUNK)
     )
-    groups = session.execute(some).all()
-    # The last of each grouping is its least.
-    least: dict[int, int] = dict(groups)
-    for grouping_id, number in least.items():
-        for model in (GroupImage, Group):
-            session.execute(delete(model).where(model.grouping_id == grouping_id, model.number >= number))
-    return len(groups)
+    key = tuple_(Group.lineage_id, Group.from_run, Group.number)
+    return _count(session.execute(delete(Group).where(key.in_(some))))
 
 
 def _prune_images(session: Session) -> int:

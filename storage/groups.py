@@ -1,68 +1,89 @@
-"""Duplicate groups of a job at a threshold: stored once, read by pages."""
+"""Duplicate groups as a job found them, read by pages. How they are stored run by run: storage.lineages."""
 
 from __future__ import annotations
 
-import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Boolean,
-    ColumnElement,
-    Integer,
-    SmallInteger,
-    String,
-    Text,
-    cast,
-    delete,
-    func,
-    insert,
-    literal,
-    select,
-    tuple_,
-)
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy import BigInteger, Uuid, literal, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from lookalike import ranking, relations
 from lookalike.errors import InvalidInput, NotFound
 from storage import arrays
-from storage.db import is_sqlite
-from storage.inserts import insert_ignoring
-from storage.models import Base, Content, Group, GroupImage, Grouping, Image
-from storage.pages import WRONG_CURSOR, Page, checked_limit, decode_cursor, page_of
-from storage.types import utc_now
+from storage.models import Content, Group, Grouping, Image, Lineage
+from storage.pages import WRONG_CURSOR, Page, checked_limit, decode_cursor, encode_cursor
 
-Columns = Mapping[str, ColumnElement[Any]]
-
-# Most first, except by number, which is the order in which the groups were given.
-SORTS: dict[str, InstrumentedAttribute[int]] = {
+# Most first, except by number, which is the order in which the groups were found.
+SORTS: dict[str, InstrumentedAttribute[Any]] = {
     "reclaimable_bytes": Group.reclaimable_bytes,
     "image_count": Group.image_count,
     "similarity": Group.least_similarity_tenths,
-    "number": Group.number,
+    "number": Group.group_id,
 }
+
+# An image of a group as it is stored; little-endian and packed, like features. Append fields never: blobs of
+# many runs lie side by side.
+LISTED = np.dtype(
+    [
+        ("row", "<i8"),
+        ("content", "<i8"),
+        # The row of the member that a related image matches, else 0.
+        ("related_to", "<i8"),
+        ("tenths", "<i2"),
+        # A number of lookalike.relations.NAMES.
+        ("relation", "u1"),
+        ("is_related", "u1"),
+    ]
+)
 
 
 @dataclass(frozen=True, eq=False)
 class NewGroups:
-    """Groups to store. reasons and reclaimable_bytes have one value a group, all else one an image listed.
+    """Groups as they were found: group g lists listed[starts[g]:starts[g + 1]].
 
-    number is the index of the group; within a group the original is first, then members, then related images.
+    In each the original is first, then members, then related images. Indexed by ascending places of groups it
+    gives those alone. reasons (bits of lookalike.ranking) and
+    reclaimable_bytes have one value a group.
     """
 
-    reasons: Sequence[Sequence[str]]
+    listed: np.ndarray
+    starts: np.ndarray
+    reasons: np.ndarray
     reclaimable_bytes: np.ndarray
-    number: np.ndarray
-    image_row: np.ndarray
-    similarity_tenths: np.ndarray
-    relation: Sequence[str] | np.ndarray
-    is_related: np.ndarray
-    # The row of the member that a related image matches, else 0.
-    related_to_row: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __getitem__(self, chosen: np.ndarray) -> NewGroups:
+        if len(chosen) == len(self):
+            return self
+        lengths = np.diff(self.starts)[chosen]
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        places = np.repeat(self.starts[chosen] - starts[:-1], lengths) + np.arange(starts[-1])
+        return NewGroups(self.listed[places], starts, self.reasons[chosen], self.reclaimable_bytes[chosen])
+
+    @cached_property
+    def number(self) -> np.ndarray:
+        """The group of each image listed."""
+        return np.repeat(np.arange(len(self)), np.diff(self.starts))
+
+    @cached_property
+    def image_counts(self) -> np.ndarray:
+        """The number of members of each group, its original included."""
+        return np.bincount(self.number[self.listed["is_related"] == 0], minlength=len(self))
+
+    @cached_property
+    def least_tenths(self) -> np.ndarray:
+        """The similarity of the member of each group that is least like its original."""
+        if not len(self):
+            return np.empty(0, np.int64)
+        tenths = np.where(self.listed["is_related"], 1000, self.listed["tenths"])
+        return np.minimum.reduceat(tenths, self.starts[:-1])
 
 
 @dataclass(frozen=True)
@@ -97,32 +118,19 @@ class ShownGroup:
     related: list[Listed] = field(default_factory=list)
 
 
-def store(session: Session, job_id: uuid.UUID, threshold_tenths: int, groups: NewGroups) -> int:
-    """Store the groups of a job at a threshold and return the grouping's id; if there are some, they stay."""
-    members = ~groups.is_related
-    image_counts = np.bincount(groups.number[members], minlength=len(groups.reasons))
-    values = {
-        "job_id": job_id,
-        "threshold_tenths": threshold_tenths,
-        "group_count": len(groups.reasons),
-        "duplicate_count": int((image_counts - 1).sum()),
-        "reclaimable_bytes": int(groups.reclaimable_bytes.sum()),
-        "created_at": utc_now(),
-    }
-    # Somebody else may have grouped at this threshold meanwhile; the rule gives the same groups.
-    adding = insert_ignoring(session, Grouping).values(values).returning(Grouping.id)
-    grouping_id: int | None = session.execute(adding).scalar_one_or_none()
-    if grouping_id is None:
-        return _of(session, job_id, threshold_tenths).id
-    least = np.full(len(groups.reasons), 1000, np.int64)
-    np.minimum.at(least, groups.number[members], groups.similarity_tenths[members])
-    _add_groups(session, grouping_id, groups, image_counts, least)
-    _add_images(session, grouping_id, groups)
-    return grouping_id
+class Packed(NamedTuple):
+    """A group with its images still packed."""
+
+    id: str
+    reasons: int
+    image_count: int
+    reclaimable_bytes: int
+    least_tenths: int
+    listed: np.ndarray
 
 
 def summary(session: Session, job_id: uuid.UUID, threshold_tenths: int) -> Grouping | None:
-    """Return the counts of a job's groups at a threshold, None if it was not grouped there."""
+    """Return the counts of a job's groups, None if its own threshold is another one or they have expired."""
     query = select(Grouping).where(Grouping.job_id == job_id, Grouping.threshold_tenths == threshold_tenths)
     return session.scalars(query).one_or_none()
 
@@ -135,172 +143,161 @@ def page(
     cursor: str | None = None,
     sort: str = "reclaimable_bytes",
 ) -> Page[ShownGroup]:
-    """List groups with their images. sort: reclaimable_bytes, image_count, similarity (most first), number.
+    """List the groups of a job at its own threshold, with their images.
 
-    Raises NotFound if the job was not grouped at this threshold, InvalidInput for another sort.
+    sort: reclaimable_bytes, image_count, similarity (most first), number. Raises NotFound if there are none
+    stored for the threshold, InvalidInput for another sort.
     """
-    if sort not in SORTS:
-        raise InvalidInput(f"Groups can be sorted by {', '.join(SORTS)}, not by {sort!r}.")
-    grouping = _of(session, job_id, threshold_tenths)
-    query = select(Group).where(Group.grouping_id == grouping.id).limit(checked_limit(limit) + 1)
-    query = _after(query, grouping.id, sort, cursor)
-    found = session.scalars(query).all()
-
-    def key(group: Group) -> list[int | str]:
-        return [sort, grouping.id, getattr(group, SORTS[sort].key), group.number]
-
-    page = page_of(found, limit, key)
-    return Page(_shown(session, grouping.id, page.items), page.next_cursor)
-
-
-def get(session: Session, job_id: uuid.UUID, group_id: str) -> ShownGroup:
-    """Return one group of a job by the id that page gave. Raises NotFound."""
-    grouping_id, _, number = group_id.partition(".")
-    if grouping_id.isdecimal() and number.isdecimal() and max(len(grouping_id), len(number)) < 10:
-        query = (
-            select(Group)
-            .join(Grouping, Grouping.id == Group.grouping_id)
-            .where(
-                Grouping.job_id == job_id, Group.grouping_id == int(grouping_id), Group.number == int(number)
-            )
-        )
-        if group := session.scalars(query).one_or_none():
-            return _shown(session, group.grouping_id, [group])[0]
-    raise NotFound(f"This job has no group {group_id!r}.")
-
-
-def clear(session: Session, job_id: uuid.UUID) -> None:
-    """Forget all groups of a job, because it is done again."""
-    session.execute(delete(Grouping).where(Grouping.job_id == job_id))
-
-
-def _of(session: Session, job_id: uuid.UUID, threshold_tenths: int) -> Grouping:
+    by = checked_sort(sort)
     grouping = summary(session, job_id, threshold_tenths)
     if grouping is None:
         raise NotFound(f"This job has no groups at the threshold {threshold_tenths / 10:g}.")
-    return grouping
+    same: list[str | int] = [sort, grouping.lineage_id, grouping.run]
+    after = _after(cursor, same, sort)
+    found = _versions(session, grouping, by, after, checked_limit(limit) + 1)
+    next_cursor = None
+    if len(found) > limit:
+        last = found[limit - 1]
+        value = 0 if sort == "number" else getattr(last, by.key)
+        next_cursor = encode_cursor([*same, value, last.group_id.hex])
+    return Page(shown(session, [packed_version(each) for each in found[:limit]]), next_cursor)
 
 
-def _after(query: Any, grouping_id: int, sort: str, cursor: str | None) -> Any:
-    # Both in one direction, so that one walk along the index gives the page.
-    by = SORTS[sort]
-    if cursor is None:
-        start = None
-    else:
-        name, of, value, number = decode_cursor(cursor, str, int, int, int)
-        if (name, of) != (sort, grouping_id):
-            raise InvalidInput(WRONG_CURSOR)
-        start = tuple_(literal(value, BigInteger()), literal(number, BigInteger()))
-    if sort == "number":
-        query = query.order_by(Group.number)
-        return query if start is None else query.where(tuple_(Group.number, Group.number) > start)
-    query = query.order_by(by.desc(), Group.number.desc())
-    return query if start is None else query.where(tuple_(by, Group.number) < start)
+def get(session: Session, job_id: uuid.UUID, group_id: str) -> ShownGroup:
+    """Return one group as a job found it, by the id that page gave. Raises NotFound."""
+    grouping = session.scalars(select(Grouping).where(Grouping.job_id == job_id)).one_or_none()
+    try:
+        wanted = uuid.UUID(group_id)
+    except ValueError:
+        wanted = None
+    if grouping is not None and wanted is not None:
+        query = select(Group).where(Group.lineage_id == grouping.lineage_id, Group.group_id == wanted)
+        for version in session.scalars(query):
+            if is_of(version, grouping.run):
+                return shown(session, [packed_version(version)])[0]
+    raise NotFound(f"This job has no group {group_id!r}.")
 
 
-def _shown(session: Session, grouping_id: int, groups: Sequence[Group]) -> list[ShownGroup]:
-    shown = [
-        ShownGroup(
-            f"{grouping_id}.{group.number}",
-            group.original_reasons,
-            group.image_count,
-            group.reclaimable_bytes,
-            group.least_similarity_tenths / 10,
-        )
-        for group in groups
-    ]
-    by_number = {group.number: each for group, each in zip(groups, shown, strict=True)}
-    for number, is_related, image in _listed(session, grouping_id, list(by_number)):
-        (by_number[number].related if is_related else by_number[number].images).append(image)
-    return shown
+def is_of(version: Group, run: int) -> bool:
+    """Tell whether a version is the one that a run shows."""
+    return version.from_run <= run and (version.until_run is None or version.until_run > run)
 
 
-def _listed(session: Session, grouping_id: int, numbers: list[int]) -> list[tuple[int, bool, Listed]]:
-    matched = aliased(Image)
-    query = (
-        select(
-            GroupImage.number,
-            GroupImage.is_related,
-            Image.id,
-            Image.image_id,
-            GroupImage.similarity_tenths,
-            GroupImage.relation,
-            Content.width,
-            Content.height,
-            Content.format,
-            Image.byte_count,
-            Image.source,
-            Image.location,
-            Image.content_id,
-            matched.image_id.label("related_to"),
-        )
-        .join(Image, Image.id == GroupImage.image_row)
-        .outerjoin(Content, Content.id == Image.content_id)
-        .outerjoin(matched, matched.id == GroupImage.related_to_row)
-        .where(GroupImage.grouping_id == grouping_id, GroupImage.number.in_(numbers))
-        .order_by(GroupImage.number, GroupImage.position)
+def checked_sort(sort: str) -> InstrumentedAttribute[Any]:
+    """Return what is sorted by. Raises InvalidInput."""
+    if sort not in SORTS:
+        raise InvalidInput(f"Groups can be sorted by {', '.join(SORTS)}, not by {sort!r}.")
+    return SORTS[sort]
+
+
+def packed_version(version: Group) -> Packed:
+    """Return a stored group with its images still packed."""
+    return Packed(
+        str(version.group_id),
+        version.reasons,
+        version.image_count,
+        version.reclaimable_bytes,
+        version.least_similarity_tenths,
+        np.frombuffer(version.listed, LISTED),
     )
-    rows = session.execute(query)
-    return [
-        (number, is_related, Listed(row_id, image_id, tenths / 10, *rest))
-        for number, is_related, row_id, image_id, tenths, *rest in rows
-    ]
 
 
-def _add_groups(
-    session: Session, grouping_id: int, groups: NewGroups, image_counts: np.ndarray, least: np.ndarray
-) -> None:
-    for part in _parts(len(groups.reasons)):
-        given = arrays.rows(
-            session,
-            number=(Integer(), range(part.start, part.stop)),
-            image_count=(Integer(), image_counts[part]),
-            reclaimable_bytes=(BigInteger(), groups.reclaimable_bytes[part]),
-            least=(SmallInteger(), least[part]),
-            reasons=(Text(), [json.dumps(list(each)) for each in groups.reasons[part]]),
+def shown(session: Session, found: Sequence[Packed]) -> list[ShownGroup]:
+    """Return groups as they are shown, with what is known of their images."""
+    rows = [each.listed[name] for each in found for name in ("row", "related_to")]
+    facts = _images(session, np.unique(np.concatenate(rows))) if rows else {}
+    return [_shown(each, facts) for each in found]
+
+
+class _Facts(NamedTuple):
+    image_id: str
+    width: int | None
+    height: int | None
+    format: str | None
+    byte_count: int | None
+    source: str
+    location: str | None
+    content_id: int | None
+
+
+def _images(session: Session, rows: np.ndarray) -> dict[int, _Facts]:
+    found: dict[int, _Facts] = {}
+    columns = (Image.id, Image.image_id, Content.width, Content.height, Content.format)
+    others = (Image.byte_count, Image.source, Image.location, Image.content_id)
+    for chunk in arrays.parts(rows):
+        given = arrays.ids(session, chunk)
+        query = select(*columns, *others).join(given, Image.id == given.c.id)
+        query = query.outerjoin(Content, Content.id == Image.content_id)
+        found.update({row[0]: _Facts(*row[1:]) for row in session.execute(query)})
+    return found
+
+
+def _shown(packed: Packed, facts: dict[int, _Facts]) -> ShownGroup:
+    group = ShownGroup(
+        packed.id,
+        ranking.reason_codes(packed.reasons),
+        packed.image_count,
+        packed.reclaimable_bytes,
+        packed.least_tenths / 10,
+    )
+    for row, _, related_to, tenths, relation, is_related in packed.listed.tolist():
+        if row not in facts:
+            continue
+        of = facts[related_to].image_id if related_to in facts else None
+        image = Listed(
+            row_id=row,
+            similarity=tenths / 10,
+            relation=relations.NAMES[relation],
+            related_to=of,
+            **facts[row]._asdict(),
         )
-        columns = {
-            "number": given.c.number,
-            "image_count": given.c.image_count,
-            "reclaimable_bytes": given.c.reclaimable_bytes,
-            "least_similarity_tenths": given.c.least,
-            # SQLite keeps JSON as the text that it is.
-            "original_reasons": given.c.reasons if is_sqlite(session) else cast(given.c.reasons, JSON),
-        }
-        _add(session, Group, grouping_id, columns)
+        (group.related if is_related else group.images).append(image)
+    return group
 
 
-def _add_images(session: Session, grouping_id: int, groups: NewGroups) -> None:
-    positions = _positions(groups.number)
-    for part in _parts(len(groups.number)):
-        given = arrays.rows(
-            session,
-            number=(Integer(), groups.number[part]),
-            position=(Integer(), positions[part]),
-            image_row=(BigInteger(), groups.image_row[part]),
-            similarity_tenths=(SmallInteger(), groups.similarity_tenths[part]),
-            relation=(String(), groups.relation[part]),
-            is_related=(Boolean(), groups.is_related[part]),
-            related_to_row=(BigInteger(), groups.related_to_row[part]),
-        )
-        related_to_row = func.nullif(given.c.related_to_row, 0)
-        columns = {column.name: column for column in given.c} | {"related_to_row": related_to_row}
-        _add(session, GroupImage, grouping_id, columns)
+def _after(cursor: str | None, same: list[Any], sort: str) -> tuple[int, uuid.UUID] | None:
+    if cursor is None:
+        return None
+    *of, value, group_id = decode_cursor(cursor, str, int, int, int, str)
+    try:
+        after = uuid.UUID(group_id)
+    except ValueError:
+        after = None
+    if of != same or after is None:
+        raise InvalidInput(WRONG_CURSOR)
+    return value, after
 
 
-def _add(session: Session, model: type[Base], grouping_id: int, columns: Columns) -> None:
-    query = select(literal(grouping_id, BigInteger()), *columns.values())
-    session.execute(insert(model).from_select(["grouping_id", *columns], query, include_defaults=False))
+def _versions(
+    session: Session,
+    grouping: Grouping,
+    by: InstrumentedAttribute[Any],
+    after: tuple[int, uuid.UUID] | None,
+    limit: int,
+) -> list[Group]:
+    """The next versions that a run shows: those that still hold, and of an earlier run those that ended."""
+    run = grouping.run
+    query = select(Group).where(Group.lineage_id == grouping.lineage_id, Group.from_run <= run).limit(limit)
+    query = _in_order(query, by, after)
+    found = list(session.scalars(query.where(Group.until_run.is_(None))))
+    if run == session.scalar(select(Lineage.run).where(Lineage.id == grouping.lineage_id)):
+        return found
+    found += session.scalars(query.where(Group.until_run > run))
+    return sorted(found, key=_key(by), reverse=by is not Group.group_id)[:limit]
 
 
-def _positions(number: np.ndarray) -> np.ndarray:
-    """Count from 0 within each run of equal group numbers; raise ValueError if a group is not one run."""
-    starts = np.flatnonzero(np.diff(number, prepend=-1))
-    if len(np.unique(number[starts])) != len(starts):
-        raise ValueError("the images of a group are given together")
-    lengths = np.diff(np.append(starts, len(number)))
-    return np.arange(len(number)) - np.repeat(starts, lengths)
+def _in_order(query: Any, by: InstrumentedAttribute[Any], after: tuple[int, uuid.UUID] | None) -> Any:
+    # Both in one direction, so that one walk along the index gives the page.
+    if by is Group.group_id:
+        query = query.order_by(Group.group_id)
+        return query if after is None else query.where(Group.group_id > after[1])
+    query = query.order_by(by.desc(), Group.group_id.desc())
+    if after is None:
+        return query
+    return query.where(
+        tuple_(by, Group.group_id) < tuple_(literal(after[0], BigInteger()), literal(after[1], Uuid()))
+    )
 
 
-def _parts(count: int) -> list[slice]:
-    return [slice(start, min(start + arrays.CHUNK, count)) for start in range(0, count, arrays.CHUNK)]
+def _key(by: InstrumentedAttribute[Any]) -> Callable[[Group], tuple[Any, int]]:
+    return lambda group: (0 if by is Group.group_id else getattr(group, by.key), group.group_id.int)

@@ -57,10 +57,15 @@ class Snapshot:
     row_ids: np.ndarray
     content_ids: np.ndarray
     byte_counts: np.ndarray
-    # Last change of a referenced file in nanoseconds since the epoch, 0 if unknown.
-    modified_ns: np.ndarray
-    # Place of the image's id among all ids in order: a tie-break that does not know who came first.
-    id_order: np.ndarray
+    # Where the features of the content lie: block and slot.
+    blocks: np.ndarray
+    slots: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.row_ids)
+
+    def __getitem__(self, chosen: np.ndarray) -> Snapshot:
+        return Snapshot(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
 
 def put_stored(session: Session, context_id: uuid.UUID, image_id: str, content: Content) -> Image:
@@ -251,27 +256,16 @@ def snapshot(
     extractor_version: int = EXTRACTOR_VERSION,
 ) -> Snapshot:
     """Return the images of a context that had features, as of a revision."""
-    query = select(Image.id, Image.content_id, Image.byte_count, Image.modified_ns, Image.image_id)
+    byte_count = func.coalesce(Image.byte_count, 0)
+    query = select(Image.id, Image.content_id, byte_count, Content.block_id, Content.slot)
     query = query.join(Content, Content.id == Image.content_id).where(
         *was_live(context_id, revision),
         Image.error_code.is_(None),
         Content.extractor_version == extractor_version,
         Content.block_id.is_not(None),
     )
-    table = session.execute(query.order_by(Image.id)).all()
-    if not table:
-        empty = np.empty(0, np.int64)
-        return Snapshot(empty, empty, empty, empty, empty)
-    row_ids, content_ids, byte_counts, modified, image_ids = zip(*table, strict=True)
-    id_order = np.empty(len(table), np.int64)
-    id_order[np.array(sorted(range(len(image_ids)), key=image_ids.__getitem__))] = np.arange(len(table))
-    return Snapshot(
-        np.array(row_ids, np.int64),
-        np.array(content_ids, np.int64),
-        np.array([count or 0 for count in byte_counts], np.int64),
-        np.array([time or 0 for time in modified], np.int64),
-        id_order,
-    )
+    found = Snapshot(*arrays.columns(session, query))
+    return found[np.argsort(found.row_ids)]
 
 
 def image_ids(session: Session, row_ids: Sequence[int] | np.ndarray) -> dict[int, str]:

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import JSON, BigInteger, Integer, SmallInteger, String, Text, and_, cast, select, true
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Integer,
+    Select,
+    SmallInteger,
+    String,
+    Text,
+    and_,
+    case,
+    cast,
+    select,
+    true,
+)
 from sqlalchemy.orm import Session
 
+from lookalike import relations
 from storage import arrays
 from storage.db import is_sqlite
-from storage.images import was_live
 from storage.inserts import insert_into
-from storage.models import Image, Match
+from storage.models import Match
+
+# A run of contents with gaps no larger than this is walked, not looked up.
+_DENSE = 8
 
 
 class NewMatch(NamedTuple):
@@ -36,11 +51,16 @@ class Matches:
     low_content: np.ndarray
     high_content: np.ndarray
     tenths: np.ndarray
-    # Strings (dtype object), few of them distinct and each kept once.
+    # Numbers of lookalike.relations.NAMES.
     relation: np.ndarray
 
     def __len__(self) -> int:
         return len(self.low_content)
+
+    def __getitem__(self, chosen: np.ndarray) -> Matches:
+        return Matches(
+            self.low_content[chosen], self.high_content[chosen], self.tenths[chosen], self.relation[chosen]
+        )
 
 
 def known_pairs(session: Session, pairs: np.ndarray, engine_version: int) -> np.ndarray:
@@ -70,25 +90,47 @@ def store(session: Session, matches: Sequence[NewMatch], engine_version: int) ->
         _store_chunk(session, chunk, engine_version)
 
 
-def among(
-    session: Session,
-    context_id: uuid.UUID,
-    revision: int,
-    floor_tenths: int,
-    engine_version: int,
-) -> Matches:
-    """Return the matches of at least floor_tenths between contents of a context, as of a revision."""
-    query = select(Image.content_id).where(*was_live(context_id, revision), Image.content_id.is_not(None))
-    contents = np.unique(np.array(session.scalars(query).all(), np.int64))
-    parts = [_arrays([])]
-    for chunk in arrays.chunks(contents.tolist()):
-        part = _arrays(_with_low(session, chunk, floor_tenths, engine_version))
-        # Not asked of the database: it might try each content with each other one.
-        inside = np.isin(part[1], contents)
-        parts.append([column[inside] for column in part])
+def among(session: Session, contents: np.ndarray, floor_tenths: int, engine_version: int) -> Matches:
+    """Return the matches of at least floor_tenths between these distinct, sorted contents."""
+    parts = [_columns([])]
+    for chunk in arrays.parts(contents):
+        query = _wanted(floor_tenths, engine_version)
+        if chunk[-1] - chunk[0] < _DENSE * len(chunk):
+            # Nearly all contents that there are: a walk along the table, and no look-up for each.
+            query = query.where(Match.low_content_id.between(int(chunk[0]), int(chunk[-1])))
+        else:
+            given = arrays.ids(session, chunk)
+            query = query.join(given, Match.low_content_id == given.c.id)
+        parts.append(arrays.columns(session, query))
     whole = [np.concatenate(columns) for columns in zip(*parts, strict=True)]
-    order = np.lexsort((whole[1], whole[0]))
-    return Matches(*(column[order] for column in whole))
+    # Not asked of the database: it might try each content with each other one.
+    inside = np.isin(whole[0], contents) & np.isin(whole[1], contents)
+    return _ordered([column[inside] for column in whole])
+
+
+def connected(
+    session: Session, seeds: np.ndarray, contents: np.ndarray, floor_tenths: int, engine_version: int
+) -> tuple[np.ndarray, Matches]:
+    """Return the sorted contents that matches connect with the seeds, seeds included, and those matches.
+
+    Only matches of at least floor_tenths between the distinct, sorted contents count; so the answer is whole
+    connected components, found by as many queries as the longest way has steps.
+    """
+    reached = np.intersect1d(seeds, contents)
+    frontier = reached
+    parts = [_columns([])]
+    while len(frontier):
+        found = _touching(session, frontier, floor_tenths, engine_version)
+        inside = np.isin(found[0], contents) & np.isin(found[1], contents)
+        parts.append([column[inside] for column in found])
+        ends = np.unique(np.concatenate(parts[-1][:2]))
+        frontier = np.setdiff1d(ends, reached, assume_unique=True)
+        reached = np.union1d(reached, frontier)
+    # A match is met from both its ends.
+    whole = _ordered([np.concatenate(columns) for columns in zip(*parts, strict=True)])
+    first = np.ones(len(whole), bool)
+    first[1:] = (np.diff(whole.low_content) != 0) | (np.diff(whole.high_content) != 0)
+    return reached, whole[first]
 
 
 def detail(session: Session, one: int, other: int) -> Match | None:
@@ -96,14 +138,22 @@ def detail(session: Session, one: int, other: int) -> Match | None:
     return session.get(Match, (min(one, other), max(one, other)))
 
 
-def _with_low(
-    session: Session, content_ids: Sequence[int], floor_tenths: int, engine_version: int
-) -> Sequence[Any]:
-    given = arrays.ids(session, content_ids)
-    columns = (Match.low_content_id, Match.high_content_id, Match.similarity_tenths, Match.relation)
-    query = select(*columns).join(given, Match.low_content_id == given.c.id)
-    query = query.where(Match.similarity_tenths >= floor_tenths, Match.engine_version == engine_version)
-    return session.execute(query).all()
+def _wanted(floor_tenths: int, engine_version: int) -> Select[*tuple[Any, ...]]:
+    relation = case(relations.NUMBERS, value=Match.relation)
+    query = select(Match.low_content_id, Match.high_content_id, Match.similarity_tenths, relation)
+    return query.where(Match.similarity_tenths >= floor_tenths, Match.engine_version == engine_version)
+
+
+def _touching(
+    session: Session, contents: np.ndarray, floor_tenths: int, engine_version: int
+) -> list[np.ndarray]:
+    parts = []
+    for chunk in arrays.parts(contents):
+        given = arrays.ids(session, chunk)
+        for end in (Match.low_content_id, Match.high_content_id):
+            query = _wanted(floor_tenths, engine_version).join(given, end == given.c.id)
+            parts.append(arrays.columns(session, query))
+    return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
 
 
 def _store_chunk(session: Session, matches: Sequence[NewMatch], engine_version: int) -> None:
@@ -127,8 +177,10 @@ def _store_chunk(session: Session, matches: Sequence[NewMatch], engine_version: 
     session.execute(statement.on_conflict_do_update(index_elements=names[:2], set_=replaced))
 
 
-def _arrays(rows: Sequence[Any]) -> list[np.ndarray]:
-    low, high, tenths, relation = zip(*rows, strict=True) if rows else ((), (), (), ())
-    kept: dict[str, str] = {}
-    relations = np.array([kept.setdefault(each, each) for each in relation], object)
-    return [np.array(low, np.int64), np.array(high, np.int64), np.array(tenths, np.int64), relations]
+def _columns(rows: Sequence[Any]) -> list[np.ndarray]:
+    return list(np.array(rows, np.int64).reshape(-1, 4).T)
+
+
+def _ordered(columns: Sequence[np.ndarray]) -> Matches:
+    order = np.lexsort((columns[1], columns[0]))
+    return Matches(*(column[order] for column in columns))

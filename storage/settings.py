@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     max_image_pixels: PositiveInt = 89_478_485
     max_image_frames: PositiveInt = 10_000
     job_expiry_days: PositiveInt = 30
+    # Of how many runs the groups can be read, in each context and at each threshold.
+    kept_runs: PositiveInt = 30
     worker_processes: PositiveInt = Field(default_factory=lambda: os.cpu_count() or 1)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

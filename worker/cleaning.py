@@ -13,7 +13,7 @@ import structlog
 from lookalike.errors import LookalikeError
 from storage import expiry, jobs
 from storage.db import OperationalError
-from worker import snapshots
+from worker import derived, snapshots
 from worker.tools import Tools
 
 # Every worker does it, each safe beside the others.
@@ -43,9 +43,10 @@ class Cleaning:
     def clean(self, *, sweeps: bool) -> None:
         """Do it now."""
         tools = self._tools
-        expired = expiry.expire(tools.database, tools.blobs)
+        expired = expiry.expire(tools.database, tools.blobs, kept_runs=tools.kept_runs)
         with tools.database.reading() as session:
             snapshots.remove_ended(tools.cache_dir, lambda found: jobs.unfinished(session, found))
+        derived.remove_old(tools.cache_dir)
         swept = expiry.sweep(tools.database, tools.blobs) if sweeps else 0
         log.info("cleaning.done", swept=swept, **vars(expired))
 

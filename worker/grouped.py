@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,16 +11,14 @@ from numpy.typing import NDArray
 
 from lookalike import relations
 from lookalike.grouping import IDENTICAL_TENTHS, Groups, group
-from storage.groups import NewGroups
+from storage.groups import LISTED, NewGroups
 from storage.images import Snapshot
 from storage.matches import Matches
 
-ORIGINAL = "original"
-
 Integers = NDArray[np.int64]
-# Takes the images (places in the snapshot) listed group by group, originals first, and their groups' numbers;
-# returns for each group why its original is kept.
-ReasonsOf = Callable[[Integers, Integers], Sequence[Sequence[str]]]
+# Takes the members (places in the snapshot) group by group, originals first, and their groups' numbers;
+# returns for each group the bits of lookalike.ranking that say why its original is kept.
+ReasonsOf = Callable[[Integers, Integers], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,15 +87,18 @@ class Collection:
         is_first = (entries.match[entry] < 0) & (within == 0)
         byte_counts = np.where(is_related | is_first, 0, self._snapshot.byte_counts[image])
         group_count = int(number.max()) + 1 if len(number) else 0
+        listed = np.empty(len(entry), LISTED)
+        listed["row"] = self._snapshot.row_ids[image]
+        listed["content"] = self._snapshot.content_ids[image]
+        listed["related_to"] = np.where(is_related, self._counterparts(entries, entry), 0)
+        listed["tenths"] = entries.tenths[entry]
+        listed["relation"] = self._relations(entries.match[entry], within)
+        listed["is_related"] = is_related
         return NewGroups(
+            listed=listed,
+            starts=np.searchsorted(number, np.arange(group_count + 1)),
             reasons=reasons_of(image[~is_related], number[~is_related]),
             reclaimable_bytes=np.bincount(number, byte_counts, group_count).astype(np.int64),
-            number=number,
-            image_row=self._snapshot.row_ids[image],
-            similarity_tenths=entries.tenths[entry],
-            relation=self._relations(entries.match[entry], within),
-            is_related=is_related,
-            related_to_row=np.where(is_related, self._counterparts(entries, entry), 0),
         )
 
     def _copies_alone(self, groups: Groups) -> Integers:
@@ -130,11 +131,11 @@ class Collection:
         )
         return _joined(originals, related)
 
-    def _relations(self, match: Integers, within: Integers) -> NDArray[np.object_]:
-        named = np.full(len(match), relations.IDENTICAL_FILE, object)
-        named[match >= 0] = self._matches.relation[match[match >= 0]]
-        named[(match < 0) & (within == 0)] = ORIGINAL
-        return named
+    def _relations(self, match: Integers, within: Integers) -> Integers:
+        numbers = np.full(len(match), relations.NUMBERS[relations.IDENTICAL_FILE], np.int64)
+        numbers[match >= 0] = self._matches.relation[match[match >= 0]]
+        numbers[(match < 0) & (within == 0)] = relations.NUMBERS[relations.ORIGINAL]
+        return numbers
 
     def _counterparts(self, entries: Entries, entry: Integers) -> Integers:
         """The row of the best image that has the other content of each entry's match."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 
 import numpy as np
@@ -20,4 +21,16 @@ def packed(values: Iterable[int] | Integers) -> bytes:
 def unpacked(data: bytes | None, columns: int | None = None) -> Integers:
     """Return packed numbers, as rows of so many columns if told."""
     array = np.frombuffer(data or b"", _STORED).astype(np.int64)
+    return array if columns is None else array.reshape(-1, columns)
+
+
+def squeezed(values: Integers) -> bytes:
+    """Return int64 numbers of any shape as few bytes: ids in about their order differ by little."""
+    flat = np.ascontiguousarray(values, _STORED).reshape(-1)
+    return zlib.compress(np.diff(flat, prepend=flat.dtype.type(0)).tobytes(), level=1)
+
+
+def unsqueezed(data: bytes | None, columns: int | None = None) -> Integers:
+    """Return squeezed numbers, as rows of so many columns if told."""
+    array = np.cumsum(unpacked(zlib.decompress(data) if data else b""), dtype=np.int64)
     return array if columns is None else array.reshape(-1, columns)

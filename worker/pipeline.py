@@ -75,6 +75,11 @@ def _work(stage: str, shard: Shard, context_id: uuid.UUID, tools: Tools, dispatc
             outcome.abandon()
             log.info("shard.fenced")
             return
+        except Stopped as reason:
+            # What it was made from is no longer so; it runs again.
+            outcome.abandon()
+            _give_back(shard, str(reason), tools)
+            return
         except Exception as error:
             outcome.abandon()
             _break_off(shard, error, tools)

@@ -60,7 +60,8 @@ def remove_ended(cache_dir: Path, unfinished: Callable[[list[uuid.UUID]], Collec
 def _build(path: Path, database: Database, content_ids: NDArray[np.int64], check: Callable[[], None]) -> None:
     partial = path.with_suffix(".partial")
     if not len(content_ids):
-        np.save(partial.open("wb"), np.empty(0, FEATURES))
+        with partial.open("wb") as file:
+            np.save(file, np.empty(0, FEATURES))
         partial.replace(path)
         return
     built = np.lib.format.open_memmap(partial, "w+", FEATURES, (len(content_ids),))

@@ -10,6 +10,7 @@ from lookalike.decoding import Limits
 from lookalike.features.extraction import Extracted, extract
 from storage.blobs import Blobs
 from storage.db import Database
+from storage.expiry import KEPT_RUNS
 from storage.settings import Settings
 from worker.prepared import PreparedCache
 
@@ -26,6 +27,7 @@ class Tools:
     # Where what can be made anew is kept beside the worker.
     cache_dir: Path
     expiry_days: int
+    kept_runs: int = KEPT_RUNS
     extract: Extract = extract
     prepared: PreparedCache = field(default_factory=PreparedCache)
 
@@ -48,5 +50,6 @@ def make_tools(
         ),
         settings.data_dir / "cache",
         settings.job_expiry_days,
+        settings.kept_runs,
         extract,
     )

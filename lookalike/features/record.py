@@ -59,6 +59,32 @@ FEATURES = np.dtype(
     ]
 )
 
+# What ranking looks at: 32 bytes of thousands. Blocks keep them apart, so that a million load in a moment.
+FACTS = np.dtype(
+    [
+        (name, FEATURES[name])
+        for name in (
+            "width",
+            "height",
+            "true_width",
+            "true_height",
+            "taken_at",
+            "sharpness",
+            "metadata_count",
+            "jpeg_quality",
+            "flags",
+        )
+    ]
+)
+
+
+def facts_of(records: np.ndarray) -> np.ndarray:
+    """Return the FACTS of FEATURES records."""
+    facts = np.empty(len(records), FACTS)
+    for name in FACTS.names or ():
+        facts[name] = records[name]
+    return facts
+
 
 def has_flag(records: np.ndarray, flag: Flag) -> np.ndarray:
     """Return a boolean mask of the records that have the flag."""

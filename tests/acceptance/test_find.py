@@ -107,6 +107,12 @@ def test_a_second_search_extracts_only_what_is_new(photos: Path, data_dir: Path,
     assert done.returncode == 0, done.stderr
     assert _groups(json.loads(done.stdout)) == [HILLS, LAKES]
     assert _blocks(data_dir) - before == 1
+    assert "Since the last search" not in done.stderr
+    # The same place once more, with one new group and one that has grown.
+    shutil.copyfile(moved / "new.jpg", moved / "newer.jpg")
+    shutil.copyfile(moved / "lake.png", moved / "lake-again.png")
+    done = run("find", moved, "--data-dir", data_dir)
+    assert "Since the last search: 1 group new, 1 group changed." in done.stdout
 
 
 def _blocks(data_dir: Path) -> int:

@@ -62,10 +62,48 @@ def test_a_job_is_waited_for_and_its_groups_are_read(working: httpx.Client) -> N
     assert (copy["width"], copy["height"], copy["format"]) == (192, 144, "JPEG")
     assert page["grouping"]["duplicate_count"] == 3
     assert working.get(f"/v1/jobs/{job['id']}/groups/{groups[0]['id']}").json() == groups[0]
+    looser = working.get(
+        f"/v1/jobs/{job['id']}/groups", params={"similarity_threshold": 80, "limit": 2}
+    ).json()
+    assert (len(looser["items"]), looser["grouping"]["group_count"]) == (2, 3)
+    derived = looser["items"][0]
+    assert working.get(f"/v1/jobs/{job['id']}/groups/{derived['id']}").json() == derived
+    assert working.get(f"/v1/jobs/{job['id']}/groups/800.3").status_code == 404
     stricter = working.get(f"/v1/jobs/{job['id']}/groups", params={"similarity_threshold": 100}).json()
     assert (stricter["items"], stricter["grouping"]["similarity_threshold"]) == ([], 100.0)
     below = working.get(f"/v1/jobs/{job['id']}/groups", params={"similarity_threshold": 20})
     assert (below.status_code, below.json()["code"]) == (422, "invalid_threshold")
+
+
+def test_a_job_tells_what_is_different_from_the_one_before(working: httpx.Client) -> None:
+    context = make_context(working)
+    wait = {"Prefer": "wait=60"}
+    given = pictures_and_copies(300, 3)
+    late = {"302-copy": given.pop("302-copy")}
+    upload(working, context, **given)
+    first = working.post(f"{context}/jobs", json=FIND, headers=wait).json()
+    told = working.get(f"/v1/jobs/{first['id']}/differences").json()
+    assert (told["since_job_id"], [each["changes"] for each in told["items"]]) == (None, [["new"], ["new"]])
+    upload(working, context, **late, **{"300-again": given["300"]})
+    assert working.delete(f"{context}/images/301").status_code == 204
+    second = working.post(f"{context}/jobs", json={**FIND, "mode": "incremental"}, headers=wait).json()
+    address = f"/v1/jobs/{second['id']}/differences"
+    page = working.get(address, params={"limit": 2}).json()
+    rest = working.get(address, params={"limit": 2, "cursor": page["next_cursor"]}).json()
+    grown, new, gone = page["items"] + rest["items"]
+    assert (page["since_job_id"], rest["next_cursor"]) == (first["id"], None)
+    assert (grown["changes"], grown["previous_image_count"], grown["image_count"]) == (["grown"], 2, 3)
+    assert grown["group_id"] in {each["group_id"] for each in told["items"]}
+    assert [image["image_id"] for image in new["group"]["images"]] == ["302", "302-copy"]
+    assert (new["changes"], gone["changes"], gone["group"], gone["went_to"]) == (["new"], ["gone"], None, [])
+    counts = ("groups_new", "groups_changed", "groups_gone")
+    assert [second["counts"][name] for name in counts] == [1, 1, 1]
+    only_new = working.get(address, params={"change": "new"}).json()
+    assert only_new["items"] == [new]
+    assert working.get(address, params={"change": "prettier"}).status_code == 422
+    # The groups of the job before stay what they were.
+    before = working.get(f"/v1/jobs/{first['id']}/groups/{gone['group_id']}").json()
+    assert [image["image_id"] for image in before["images"]] == ["301", "301-copy"]
 
 
 def test_events_tell_a_job_from_its_beginning_to_its_end(working: httpx.Client) -> None:
@@ -186,7 +224,7 @@ def test_a_threshold_below_the_floor_says_what_to_change(client: httpx.Client, c
 
 def test_an_unknown_job_is_not_found_wherever_it_is_named(client: httpx.Client) -> None:
     for job_id in (uuid.uuid4(), "nonsense"):
-        routes = ["", "/events", "/errors", "/groups", "/groups/1.0"]
+        routes = ["", "/events", "/errors", "/groups", "/groups/1.0", "/differences"]
         answers = [client.get(f"/v1/jobs/{job_id}{route}") for route in routes]
         answers += [client.post(f"/v1/jobs/{job_id}/{act}") for act in ("cancel", "retry", "pause", "resume")]
         assert {(each.status_code, each.json()["code"]) for each in answers} == {(404, "not_found")}

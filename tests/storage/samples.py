@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 
 import numpy as np
 
 from lookalike.features.record import FEATURES
 from lookalike.ids import new_id
+from lookalike.succession import Change
 from lookalike.version import EXTRACTOR_VERSION
-from storage import contents, contexts, images
+from storage import contents, contexts, images, lineages
 from storage.db import Database, Session
-from storage.models import Job
+from storage.groups import NewGroups
+from storage.lineages import Ended, NewRun, NewVersion
+from storage.models import Grouping, Job
 
 
 def sha256(text: str) -> bytes:
@@ -62,3 +66,39 @@ def add_job(session: Session, context_id: uuid.UUID, **values: object) -> uuid.U
     session.add(job)
     session.flush()
     return job.id
+
+
+def publish(
+    session: Session,
+    job_id: uuid.UUID,
+    threshold_tenths: int,
+    new: NewGroups,
+    ended: Sequence[Ended] = (),
+    versions: Sequence[NewVersion] | None = None,
+) -> Grouping:
+    """Store groups as the next run of their lineage, all of them new unless versions say otherwise."""
+    lineage = lineages.of(session, session.get_one(Job, job_id).context_id, threshold_tenths)
+    run = lineages.give_run(session, lineage.id)
+    versions = versions or [NewVersion(new_id(), int(Change.NEW), 0, None) for _ in range(len(new))]
+    lineages.stage(session, lineage.id, run, new, slice(0, len(new)), versions)
+    counts = new.image_counts
+    published = lineages.publish(
+        session,
+        NewRun(
+            lineage_id=lineage.id,
+            run=run,
+            previous_run=lineage.run,
+            job_id=job_id,
+            threshold_tenths=threshold_tenths,
+            engine_version=1,
+            group_count=len(new),
+            duplicate_count=int(counts.sum()) - len(new),
+            reclaimable_bytes=int(new.reclaimable_bytes.sum()),
+            changes={"new": len(new)},
+            image_data=b"",
+            ended=ended,
+            changed_count=0,
+        ),
+    )
+    session.expire_all()
+    return published

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import func, select
 
 from lookalike.errors import InvalidInput, InvalidThreshold, NotFound
-from storage import contexts, groups, images, matches
+from storage import contexts, images, matches
 from storage.db import Database
 from storage.models import Base, Content, Context, Match
 from tests.racing import race
@@ -86,7 +86,7 @@ def test_deleting_a_context_deletes_its_images_jobs_and_groups_but_not_what_belo
     with database.transaction() as session:
         rows = [images.get(session, context_id, name).id for name in ("a", "b")]
         job_id = samples.add_job(session, context_id)
-        groups.store(session, job_id, 900, two_groups([*rows, *rows]))
+        samples.publish(session, job_id, 900, two_groups([*rows, *rows]))
         matches.store(session, [matches.NewMatch(one, other, 950, "reencoded")], 1)
     with database.transaction() as session:
         contexts.delete(session, context_id)

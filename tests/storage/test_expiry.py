@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import func, select
 
-from storage import contents, contexts, expiry, groups, images, matches, uploads
+from lookalike.ids import new_id
+from lookalike.succession import Change
+from storage import contents, contexts, expiry, groups, images, lineages, matches, uploads
 from storage.blobs import Blobs
 from storage.db import Database
+from storage.lineages import Ended, NewVersion
 from storage.models import Base, Content, FeatureBlock, Image, Job
 from storage.types import utc_now
 from tests.storage import samples
@@ -35,16 +38,42 @@ def test_expired_jobs_go_with_their_groups_and_others_stay(database: Database, b
         old = samples.add_job(session, context_id, expires_at=utc_now() - timedelta(seconds=1))
         new = samples.add_job(session, context_id, expires_at=utc_now() + timedelta(days=1))
         samples.add_job(session, context_id, state="running")
-        groups.store(session, old, 700, many_groups(rows, expiry.CHUNK + 3))
-        groups.store(session, old, 800, many_groups(rows, 2))
-        groups.store(session, new, 700, two_groups([*rows, *rows]))
+        samples.publish(session, old, 800, many_groups(rows, 2))
+        samples.publish(session, new, 700, two_groups([*rows, *rows]))
     assert expiry.expire(database, blobs).jobs == 1
     with database.reading() as session:
         assert session.get(Job, old) is None
         assert len(groups.page(session, new, 700, 10).items) == 2
-    assert count(database, groups.Group) == 2
-    assert count(database, groups.GroupImage) == 5
+    assert count(database, groups.Grouping) == 1
     assert count(database, Job) == 2
+
+
+def test_of_each_lineage_the_last_runs_are_kept_with_what_they_show(database: Database, blobs: Blobs) -> None:
+    context_id = samples.add_context(database)
+    samples.add_images(database, context_id, *"abcd")
+    with database.transaction() as session:
+        rows = [images.get(session, context_id, name).id for name in "abcd"]
+        job_ids = [samples.add_job(session, context_id) for _ in range(5)]
+        # The second group stays through all runs, the first is another one in each.
+        stays = [NewVersion(new_id(), int(Change.NEW), 0, None) for _ in range(2)]
+        last = samples.publish(session, job_ids[0], 900, two_groups(rows), versions=stays)
+        for job_id in job_ids[1:]:
+            ended = [Ended(last.run, 0, [])]
+            last = samples.publish(session, job_id, 900, two_groups(rows)[np.array([0])], ended)
+        other = samples.add_job(session, context_id)
+        samples.publish(session, other, 800, two_groups(rows))
+    assert expiry.expire(database, blobs, kept_runs=2).runs == 3
+    with database.reading() as session:
+        for job_id in job_ids[:3]:
+            assert groups.summary(session, job_id, 900) is None
+        for job_id in job_ids[3:]:
+            assert len(groups.page(session, job_id, 900, 10).items) == 2
+            kinds = [each.changes for each in lineages.differences(session, job_id, 10).items]
+            assert kinds == [["new"], ["gone"]]
+        assert len(groups.page(session, other, 800, 10).items) == 2
+    # Two that were there before, three by runs that are left, and the two of the other lineage.
+    assert count(database, groups.Group) == 1 + 3 + 2
+    assert expiry.expire(database, blobs, kept_runs=2).runs == 0
 
 
 def test_ended_images_stay_as_long_as_a_job_shows_them(database: Database, blobs: Blobs) -> None:

@@ -60,7 +60,7 @@ def test_a_snapshot_shows_the_images_of_its_revision_whatever_comes_after(databa
         before = images.snapshot(session, context_id, 0)
     # c has no features.
     assert then.content_ids.tolist() == content_ids[:2]
-    assert then.id_order.tolist() == [1, 0]
+    assert (then.blocks[0], then.slots.tolist()) == (then.blocks[1], [0, 1])
     assert then.byte_counts.tolist() == [1, 1]
     assert now.content_ids.tolist() == [content_ids[0]] * 2
     assert len(before.row_ids) == 0

@@ -5,7 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from storage import images, matches
+from lookalike import relations
+from storage import matches
 from storage.db import Database
 from storage.matches import NewMatch
 from tests.racing import race
@@ -44,28 +45,46 @@ def test_the_low_content_comes_first(sqlite_database: Database) -> None:
         matches.store(session, [NewMatch(2, 1, 900, "edited")], 1)
 
 
-def test_the_matches_of_a_context_are_those_between_its_images_at_a_revision(database: Database) -> None:
-    mine, yours = samples.add_context(database), samples.add_context(database)
-    a, b, c = samples.add_images(database, mine, "a", "b", "c")
-    (d,) = samples.add_images(database, yours, "d")
-    samples.add_images(database, yours, "a")
+def test_matches_are_those_between_the_given_contents_down_to_a_floor(database: Database) -> None:
+    context_id = samples.add_context(database)
+    a, b, c, d = samples.add_images(database, context_id, "a", "b", "c", "d")
     with database.transaction() as session:
         pairs = [(a, b, 950), (a, c, 700), (b, c, 699), (a, d, 990)]
         matches.store(session, [NewMatch(low, high, tenths, "edited") for low, high, tenths in pairs], 1)
-        images.remove(session, mine, "b")
     with database.reading() as session:
-        then = matches.among(session, mine, 3, 700, 1)
-        now = matches.among(session, mine, 4, 700, 1)
-        theirs = matches.among(session, yours, 2, 0, 1)
-        nobodys = matches.among(session, mine, 3, 700, 2)
+        then = matches.among(session, np.array([a, b, c]), 700, 1)
+        now = matches.among(session, np.array([a, c]), 700, 1)
+        theirs = matches.among(session, np.array([a, d]), 0, 1)
+        nobodys = matches.among(session, np.array([a, b, c]), 700, 2)
     assert list(zip(then.low_content, then.high_content, then.tenths, strict=True)) == [
         (a, b, 950),
         (a, c, 700),
     ]
-    assert then.relation.tolist() == ["edited", "edited"]
+    assert [relations.NAMES[number] for number in then.relation] == ["edited", "edited"]
     assert list(zip(now.low_content, now.high_content, strict=True)) == [(a, c)]
     assert theirs.high_content.tolist() == [d]
     assert len(nobodys) == 0
+
+
+def test_what_matches_connect_is_followed_to_its_ends(database: Database) -> None:
+    ids = samples.add_images(database, samples.add_context(database), *"abcdefg")
+    a, b, c, d, e, f, g = ids
+    pairs = [(a, b, 950), (b, c, 900), (c, d, 890), (a, e, 950), (e, f, 950), (f, g, 950)]
+    with database.transaction() as session:
+        matches.store(session, [NewMatch(*pair, "edited") for pair in pairs], 1)
+    with database.reading() as session:
+        # e is not among the contents: nothing is reached by way of it.
+        among = np.array([a, b, c, d, f, g])
+        reached, found = matches.connected(session, np.array([c]), among, 900, 1)
+        both, _ = matches.connected(session, np.array([c, g, e]), among, 890, 1)
+        none, empty = matches.connected(session, np.array([e]), among, 890, 1)
+    assert reached.tolist() == [a, b, c]
+    assert list(zip(found.low_content, found.high_content, found.tenths, strict=True)) == [
+        (a, b, 950),
+        (b, c, 900),
+    ]
+    assert both.tolist() == [a, b, c, d, f, g]
+    assert (len(none), len(empty)) == (0, 0)
 
 
 def test_workers_that_store_the_same_pairs_do_not_block_each_other(database: Database) -> None:

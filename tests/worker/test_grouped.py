@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lookalike import relations
 from lookalike.grouping import group
 from storage.groups import NewGroups
 from storage.images import Snapshot
@@ -48,11 +49,18 @@ def test_equal_files_are_grouped_as_if_they_all_matched(world) -> None:  # type:
 
 def test_a_group_says_what_could_be_freed_and_how_each_image_relates() -> None:
     groups = _groups([0, 0, 1, 2], [1, 0, 2, 3], {(0, 1): 950, (1, 2): 920}, [0, 1, 2, 3])
-    assert groups.image_row.tolist() == [101, 100, 102, 103]
-    assert groups.relation.tolist() == ["original", "identical_file", "resized", "resized"]  # type: ignore[union-attr]
-    assert groups.similarity_tenths.tolist() == [1000, 1000, 950, 920]
-    assert groups.is_related.tolist() == [False, False, False, True]
-    assert groups.related_to_row.tolist() == [0, 0, 0, 102]
+    listed = groups.listed
+    assert listed["row"].tolist() == [101, 100, 102, 103]
+    assert [relations.NAMES[number] for number in listed["relation"]] == [
+        "original",
+        "identical_file",
+        "resized",
+        "resized",
+    ]
+    assert listed["tenths"].tolist() == [1000, 1000, 950, 920]
+    assert listed["is_related"].tolist() == [0, 0, 0, 1]
+    assert listed["related_to"].tolist() == [0, 0, 0, 102]
+    assert (groups.image_counts.tolist(), groups.least_tenths.tolist()) == ([3], [950])
     # All members but the original; what is only related is never removed.
     assert groups.reclaimable_bytes.tolist() == [10 + 12]
 
@@ -73,17 +81,19 @@ def _groups(
         row_ids=np.arange(len(order)) + 100,
         content_ids=np.array([ids[contents[place]] for place in order]),
         byte_counts=places + 10,
-        modified_ns=np.zeros(len(order), np.int64),
-        id_order=places,
+        blocks=places,
+        slots=places,
     )
     matches = Matches(
         np.array([low for low, _ in pairs], np.int64),
         np.array([high for _, high in pairs], np.int64),
         np.array(list(pairs.values()), np.int64),
-        np.array(["resized"] * len(pairs), object),
+        np.full(len(pairs), relations.NUMBERS[relations.RESIZED]),
     )
     collection = Collection(snapshot, np.array(ranks)[places], matches)
-    return collection.images(collection.grouped(THRESHOLD), lambda image, number: [[]] * len(set(number)))
+    return collection.images(
+        collection.grouped(THRESHOLD), lambda image, number: np.zeros(len(set(number)), np.uint8)
+    )
 
 
 def _shown(
@@ -95,11 +105,11 @@ def _shown(
 ) -> Shown:
     groups = _groups(contents, ranks, found, order)
     shown = set()
-    for number in range(len(groups.reasons)):
-        mine = np.flatnonzero(groups.number == number)
+    for number in range(len(groups)):
+        mine = groups.listed[groups.starts[number] : groups.starts[number + 1]]
         listed = [
-            (names[order[groups.image_row[i] - 100]], int(groups.similarity_tenths[i]), groups.is_related[i])
-            for i in mine
+            (names[order[row - 100]], tenths, is_related)
+            for row, _, _, tenths, _, is_related in mine.tolist()
         ]
         members = frozenset(each[:2] for each in listed if not each[2])
         shown.add((listed[0][0], members, frozenset(each[:2] for each in listed if each[2])))

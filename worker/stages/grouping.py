@@ -1,15 +1,15 @@
-"""The group stage: duplicate groups from all stored matches, in one shard."""
+"""The group stage: duplicate groups from stored matches, in one shard."""
 
 from __future__ import annotations
 
 import uuid
 
-from storage import groups, jobs
+from storage import jobs, lineages
 from storage.db import Session
 from storage.models import Job, Shard
 from storage.shards import ShardPlan
-from worker import regrouping
-from worker.lease import Lease
+from worker import runs
+from worker.lease import Lease, Stopped
 from worker.stage import Outcome
 from worker.tools import Tools
 
@@ -20,19 +20,25 @@ def plan(session: Session, job: Job) -> list[ShardPlan]:
 
 
 def run(shard: Shard, context_id: uuid.UUID, tools: Tools, lease: Lease) -> Outcome:
-    """Group the job's images at its threshold."""
+    """Group the job's images at its threshold, and tell what is different from the run before."""
     with tools.database.reading() as session:
         job = jobs.get(session, shard.job_id)
     threshold_tenths = round(job.parameters["similarity_threshold"] * 10)
-    found = regrouping.groups_at(job, threshold_tenths, tools.database, tools.cache_dir, lease.check)
+    new = runs.prepare(job, threshold_tenths, tools.database, lease.check)
 
     def store(session: Session) -> None:
-        groups.store(session, shard.job_id, threshold_tenths, found)
+        try:
+            lineages.publish(session, new)
+        except lineages.Overtaken:
+            raise Stopped("overtaken") from None
 
     counts = {
-        "groups": len(found.reasons),
-        "duplicates": int((~found.is_related).sum()) - len(found.reasons),
-        "reclaimable_bytes": int(found.reclaimable_bytes.sum()),
+        "groups": new.group_count,
+        "duplicates": new.duplicate_count,
+        "reclaimable_bytes": new.reclaimable_bytes,
+        "groups_new": new.changes["new"],
+        "groups_changed": new.changed_count,
+        "groups_gone": new.changes["gone"],
     }
     return Outcome(store, counts)
 
