@@ -12,6 +12,7 @@ from sqlalchemy import CursorResult, exists, func, select, update
 from lookalike import jobs as life
 from lookalike.errors import Conflict, InvalidInput, NotFound
 from lookalike.ids import new_id
+from storage import outcomes
 from storage.db import Session
 from storage.models import Context, Job, Shard, Stage
 from storage.pages import WRONG_CURSOR, Page, checked_limit, decode_cursor, page_of
@@ -134,6 +135,7 @@ def succeed(session: Session, job_id: uuid.UUID, *, expiry_days: int) -> bool:
     if not _move(session, life.SUCCEED, Job.id == job_id, **_ended(expiry_days)):
         return False
     _start_if_never(session, job_id)
+    outcomes.announce(session, job_id)
     return True
 
 
@@ -143,6 +145,7 @@ def fail(session: Session, job_id: uuid.UUID, code: str, detail: str, *, expiry_
     if not _move(session, life.FAIL, Job.id == job_id, **values):
         return False
     _set_stage(session, job_id, life.RUNNING, life.FAILED)
+    outcomes.announce(session, job_id)
     return True
 
 
@@ -168,6 +171,7 @@ def finish_cancel(session: Session, job_id: uuid.UUID, *, expiry_days: int) -> b
     if not _move(session, life.FINISH_CANCEL, Job.id == job_id, ~is_running, **_ended(expiry_days)):
         return False
     _set_stage(session, job_id, life.RUNNING, life.CANCELLED)
+    outcomes.announce(session, job_id)
     return True
 
 
