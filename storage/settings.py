@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     # Folders that the API may import from, separated like PATH; none means no import over HTTP.
     import_roots: Annotated[list[Path], NoDecode] = Field(default_factory=list)
     auth: Literal["open", "clients"] = "open"
+    # Whether web pages and webhooks may be on this machine or its network.
+    allow_private_addresses: bool = False
     max_image_bytes: PositiveInt = 256 * 1024**2
     # As in lookalike.decoding.Limits: what keeps a worker process under 1 GiB. A JPEG, which is read at a
     # fraction of its size, may have four times as many.
