@@ -16,7 +16,7 @@ demo: $(VENV)/.runtime ## Find the duplicates among the sample photos
 	$(BIN)/python -m cli.demo $(DEMO_DIR)
 
 test: $(VENV)/.dev ## Run the whole test suite: real worker and broker, SQLite and PostgreSQL
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=auto --maxprocesses=4
 
 check: $(VENV)/.dev ## Lint, types, import contracts, migrations in step with the models
 	$(BIN)/ruff check .
