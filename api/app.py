@@ -8,12 +8,13 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api import descriptions, refusals
+from api.accounts import Accounts
+from api.authentication import Authentication
 from api.metrics import Counting, Metrics
 from api.origins import OriginCheck
 from api.parts import Parts
-from api.routers import comparisons, content, contexts, groups, health, images, imports, jobs
+from api.routers import comparisons, content, contexts, groups, health, images, imports, jobs, tokens
 from api.watcher import JobWatcher
-from lookalike.errors import InvalidInput
 from storage.blobs import Blobs
 from storage.db import Database
 from storage.settings import Settings
@@ -41,16 +42,14 @@ TAGS = [
     {"name": "jobs", "description": "Requested pieces of work, their state, progress and errors."},
     {"name": "groups", "description": "What a job found: originals, and the images that match them."},
     {"name": "comparison", "description": "Answers about single pictures, without a job."},
+    {"name": "accounts", "description": "Where a server has accounts: who you are."},
     {"name": "operation", "description": "For those who run the server."},
 ]
 
 
 def create_app(settings: Settings, database: Database, blobs: Blobs, dispatcher: Dispatcher) -> FastAPI:
-    """Return the application over these parts. Raises InvalidInput for settings that it cannot keep."""
-    if settings.auth != "open":
-        # Better no server than one that looks as if it asked who you are.
-        raise InvalidInput("LOOKALIKE_AUTH is 'clients', but this version has no accounts yet: use 'open'.")
-    metrics = Metrics()
+    """Return the application over these parts."""
+    metrics, accounts = Metrics(), Accounts(database, settings)
     app = FastAPI(
         title="Lookalike",
         version=version("lookalike"),
@@ -62,13 +61,16 @@ def create_app(settings: Settings, database: Database, blobs: Blobs, dispatcher:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.parts = Parts(settings, database, blobs, dispatcher, JobWatcher(database), metrics)
-    for routes in (contexts, images, content, imports, jobs, groups, comparisons, health):
+    app.state.parts = Parts(settings, database, blobs, dispatcher, JobWatcher(database), metrics, accounts)
+    for routes in (contexts, images, content, imports, jobs, groups, comparisons, tokens, health):
         app.include_router(routes.router)
     app.include_router(groups.differences_router)
     refusals.install(app)
     descriptions.install(app)
-    app.add_middleware(OriginCheck)
+    if accounts.are_asked:
+        app.add_middleware(Authentication, accounts=accounts)
+    else:
+        app.add_middleware(OriginCheck)
     app.add_middleware(Counting, metrics=metrics)
     return app
 

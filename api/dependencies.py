@@ -23,12 +23,16 @@ def _parts(request: Request) -> Parts:
 TheParts = Annotated[Parts, Depends(_parts)]
 
 
-def _client_id() -> str | None:
-    # Open mode: nobody is asked who they are, and everything belongs to everybody.
-    return None
+def _client_id(request: Request, parts: TheParts) -> str | None:
+    if not parts.accounts.are_asked:
+        # Open mode: nobody is asked who they are, and everything belongs to everybody.
+        return None
+    # Set by api.authentication. Where it is not, the request fails rather than see what is others'.
+    client_id: str = request.state.client_id
+    return client_id
 
 
-# Every route takes it and hands it on: with accounts, this is the one place that knows who asks.
+# Every route takes it and hands it on to storage, which finds nothing that is another client's.
 ClientId = Annotated[str | None, Depends(_client_id)]
 
 

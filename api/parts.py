@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.accounts import Accounts
 from api.metrics import Metrics
 from api.watcher import JobWatcher
 from storage.blobs import Blobs
@@ -24,6 +25,7 @@ class Parts:
     dispatcher: Dispatcher
     watcher: JobWatcher
     metrics: Metrics
+    accounts: Accounts
 
     @property
     def cache_dir(self) -> Path:

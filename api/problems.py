@@ -12,9 +12,11 @@ from pydantic import BaseModel, Field
 from lookalike.errors import (
     Conflict,
     DecodingError,
+    Forbidden,
     ImageTooLarge,
     InvalidInput,
     LookalikeError,
+    NotAuthenticated,
     NotFound,
     Unavailable,
 )
@@ -26,6 +28,8 @@ STATUS_OF: dict[type[LookalikeError], int] = {
     ImageTooLarge: 413,
     DecodingError: 422,
     InvalidInput: 422,
+    NotAuthenticated: 401,
+    Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
     Unavailable: 503,

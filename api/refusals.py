@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from api import allowed, problems
 from api.problems import CODE_OF, FieldProblem
-from lookalike.errors import LookalikeError, Unavailable
+from lookalike.errors import InvalidToken, LookalikeError, NotAuthenticated, Unavailable
 from storage.db import OperationalError
 
 # What pydantic says when it was given the bare bytes of a body that did not call itself JSON.
@@ -28,14 +28,29 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(LookalikeError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(OperationalError, _away)
+    app.add_exception_handler(OperationalError, _refused)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _failed)
 
 
+def answer(request: Request, error: LookalikeError | OperationalError) -> JSONResponse:
+    """Return what is answered to a request that came to an error."""
+    if isinstance(error, OperationalError):
+        log.error("database.away", method=request.method, path=request.url.path, error=repr(error))
+        error = Unavailable("The database does not answer now: try again in a moment, and see /readyz.")
+    headers = {"WWW-Authenticate": _challenge(error)} if isinstance(error, NotAuthenticated) else {}
+    return problems.answer(problems.status_of(error), error.code, error.detail, headers=headers)
+
+
+def _challenge(error: NotAuthenticated) -> str:
+    """Return what RFC 6750 answers with: an error only to those who have sent something."""
+    wrong = ', error="invalid_token"' if isinstance(error, InvalidToken) else ""
+    return f'Bearer realm="lookalike"{wrong}'
+
+
 async def _refused(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, LookalikeError)
-    return problems.answer(problems.status_of(error), error.code, error.detail)
+    assert isinstance(error, LookalikeError | OperationalError)
+    return answer(request, error)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
@@ -61,12 +76,6 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
         detail = f"{request.method} is not possible here, only {headers['Allow']}."
     code = CODE_OF.get(error.status_code, "bad_request" if error.status_code < 500 else "internal_error")
     return problems.answer(error.status_code, code, detail, headers=headers)
-
-
-async def _away(request: Request, error: Exception) -> JSONResponse:
-    log.error("database.away", method=request.method, path=request.url.path, error=repr(error))
-    away = Unavailable("The database does not answer now: try again in a moment, and see /readyz.")
-    return await _refused(request, away)
 
 
 async def _gone(request: Request, error: Exception) -> JSONResponse:

@@ -5,6 +5,10 @@
     │   ├── InvalidImageId
     │   ├── InvalidThreshold
     │   └── InvalidSource
+    ├── NotAuthenticated        who asks has not said who they are
+    │   ├── InvalidToken
+    │   └── WrongCredentials
+    ├── Forbidden               who asks may not do this, or not from there
     ├── NotFound                what was named does not exist, or not for this client
     ├── Conflict                the state of things forbids it now
     ├── Unavailable             a part that is needed is not there (broker, database, data directory)
@@ -54,6 +58,30 @@ class InvalidSource(InvalidInput):
     """The source cannot be imported."""
 
     code = "invalid_source"
+
+
+class NotAuthenticated(LookalikeError):
+    """This server has accounts: send `Authorization: Bearer TOKEN`, with a token from POST /connect/token."""
+
+    code = "not_authenticated"
+
+
+class InvalidToken(NotAuthenticated):
+    """The token is not one of this server, or not valid any more: get a new one from POST /connect/token."""
+
+    code = "invalid_token"
+
+
+class WrongCredentials(NotAuthenticated):
+    """There is no client with this id and secret."""
+
+    code = "wrong_credentials"
+
+
+class Forbidden(LookalikeError):
+    """This is not allowed."""
+
+    code = "forbidden"
 
 
 class NotFound(LookalikeError):

@@ -29,9 +29,15 @@ class Settings(BaseSettings):
     blob_url: str = ""
     # Folders that the API may import from, separated like PATH; none means no import over HTTP.
     import_roots: Annotated[list[Path], NoDecode] = Field(default_factory=list)
+    # open: nobody is asked who they are. clients: everybody has an id and a secret, see `lookalike clients`.
     auth: Literal["open", "clients"] = "open"
     # Whether web pages and webhooks may be on this machine or its network.
     allow_private_addresses: bool = False
+    # The plain words without which a server on other addresses than loopback needs accounts.
+    open_to_everybody: bool = False
+    # The SDKs of Aspose never ask for a second token, so one lasts long; revoking ends it at once.
+    token_hours: Annotated[int, Field(ge=24)] = 30 * 24
+    session_hours: PositiveInt = 24
     max_image_bytes: PositiveInt = 256 * 1024**2
     # As in lookalike.decoding.Limits: what keeps a worker process under 1 GiB. A JPEG, which is read at a
     # fraction of its size, may have four times as many.

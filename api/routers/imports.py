@@ -16,6 +16,7 @@ from api.schemas.jobs import JobView
 from api.submitting import ACCEPTED, TheAccepting
 from lookalike.errors import InvalidSource
 from lookalike.jobs import EXTRACT_FEATURES
+from storage import contexts
 
 router = APIRouter(prefix="/v1/contexts/{context_id}/imports", tags=["images"])
 
@@ -41,6 +42,9 @@ async def import_folder(
     """
 
     def act() -> Response:
+        # First of all: what is wrong with the source is told to the context's owner only.
+        with parts.database.reading() as session:
+            contexts.get(session, context_id, client_id)
         if body.copies:
             raise InvalidSource(
                 "Copying imported files is not possible yet: leave out 'copy', or upload them."

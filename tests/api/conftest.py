@@ -5,14 +5,18 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from api.app import create_app
+from storage import clients
 from storage.blobs import Blobs
+from storage.clients import Credentials
 from storage.db import Database
 from storage.settings import Settings
 from tests import servers
@@ -57,6 +61,62 @@ def _database_url(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]
     server.execute(f"CREATE DATABASE {name} TEMPLATE {request.getfixturevalue('migrated_template')}")
     yield server.url_of(name)
     server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A server with accounts; `stranger` has none."""
+
+    app: FastAPI
+    settings: Settings
+    database: Database
+    stranger: httpx.Client
+    known: dict[str, httpx.Client]
+
+    def add(self, name: str, *import_roots: Path) -> Credentials:
+        """Make a client."""
+        with self.database.transaction() as session:
+            return clients.add(session, name, [str(root) for root in import_roots])
+
+    def let_in(self, name: str) -> httpx.Client:
+        """Return an HTTP client with a token; for one name always the same."""
+        if name not in self.known:
+            made = self.add(name)
+            body = {
+                "grant_type": "client_credentials",
+                "client_id": made.client.id,
+                "client_secret": made.secret,
+            }
+            token = self.stranger.post("/connect/token", data=body).json()["access_token"]
+            headers = {"Authorization": f"Bearer {token}"}
+            self.known[name] = httpx.Client(base_url=self.stranger.base_url, headers=headers, timeout=60)
+        return self.known[name]
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def guarded(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, broker_url: str
+) -> Iterator[Guarded]:
+    """A server with accounts on one of the two databases, with no worker."""
+    folder = tmp_path_factory.mktemp(f"guarded-{request.param}")
+    (folder / "import root").mkdir()
+    with _database_url(request, folder) as url:
+        settings = Settings.load(
+            data_dir=folder,
+            database_url=url,
+            broker_url=broker_url,
+            auth="clients",
+            import_roots=[folder / "import root"],
+        )
+        database = Database(url)
+        dispatcher = Dispatcher(database, make_app(broker_url, settings))
+        app = create_app(settings, database, Blobs(settings.blob_url), dispatcher)
+        with serving(app) as stranger, ExitStack() as stack:
+            made = Guarded(app, settings, database, stranger, {})
+            yield made
+            for client in made.known.values():
+                stack.callback(client.close)
+        database.dispose()
 
 
 @pytest.fixture

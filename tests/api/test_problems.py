@@ -6,7 +6,6 @@ import httpx
 import pytest
 
 from api.app import create_app
-from lookalike.errors import InvalidInput
 from storage.blobs import Blobs
 from storage.db import Database
 from storage.settings import Settings
@@ -104,14 +103,6 @@ def test_a_database_or_broker_that_is_away_is_told(tmp_path: Path) -> None:
         assert ready.status_code == 503
         assert all(told != "ok" for told in ready.json()["parts"].values())
         assert client.get("/healthz").status_code == 200
-
-
-def test_a_server_that_should_ask_who_you_are_does_not_start_without(tmp_path: Path) -> None:
-    settings = Settings.load(data_dir=tmp_path, broker_url="redis+socket:///nowhere", auth="clients")
-    database = Database(settings.database_url)
-    dispatcher = Dispatcher(database, make_app(str(settings.broker_url), settings))
-    with pytest.raises(InvalidInput, match="LOOKALIKE_AUTH"):
-        create_app(settings, database, Blobs(settings.blob_url), dispatcher)
 
 
 def test_the_server_tells_whether_it_is_ready(client: httpx.Client) -> None:

@@ -1,0 +1,48 @@
+"""With accounts, every request says who asks before any route sees it; what is open to all is listed here."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api import receiving, refusals
+from api.accounts import Accounts
+from lookalike.errors import InvalidToken, LookalikeError, NotAuthenticated
+from storage.db import OperationalError
+
+# Nothing under these is anybody's: how the server is, how it is asked, and where one gets a token.
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json", "/connect/token", "/oauth2/token"})
+
+
+class Authentication:
+    """Middleware that lets a request through with its client's id, or answers 401.
+
+    A route that is forgotten here is closed, not open, and nothing is read of a body before it is known whose
+    it is.
+    """
+
+    def __init__(self, app: ASGIApp, accounts: Accounts) -> None:
+        self._app, self._accounts = app, accounts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Find out who asks."""
+        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
+            request = Request(scope, receive)
+            try:
+                request.state.client_id = await run_in_threadpool(self._client_of, request)
+            except (LookalikeError, OperationalError) as error:
+                if "expect" not in request.headers:
+                    await receiving.drain(request.stream())
+                await refusals.answer(request, error)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _client_of(self, request: Request) -> str:
+        given = request.headers.get("authorization")
+        if given is None:
+            raise NotAuthenticated
+        scheme, _, token = given.partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise InvalidToken(f"Send `Authorization: Bearer TOKEN`, not {scheme!r}.")
+        return self._accounts.client_of(token.strip())

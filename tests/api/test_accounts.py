@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import base64
+from datetime import timedelta
+
+import httpx
+import jwt
+import pytest
+
+from storage import clients, signing_keys
+from storage.clients import Credentials
+from storage.db import Database
+from storage.types import utc_now
+from tests.api.conftest import Guarded
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def form(client_id: str, secret: str) -> dict[str, str]:
+    return {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
+
+
+def ask(guarded: Guarded, credentials: Credentials, path: str = "/connect/token") -> httpx.Response:
+    return guarded.stranger.post(path, data=form(credentials.client.id, credentials.secret))
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.mark.parametrize("path", ["/connect/token", "/oauth2/token"])
+def test_id_and_secret_are_exchanged_for_a_token_that_lets_in(guarded: Guarded, path: str) -> None:
+    answer = ask(guarded, guarded.add("phone"), path)
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    # These keys and no others, compact: the strictest of the SDKs reads them.
+    token = answer.json()
+    assert list(token) == ["access_token", "expires_in", "token_type"]
+    assert (token["expires_in"], token["token_type"]) == (30 * 24 * 3600, "Bearer")
+    assert answer.content.startswith(b'{"access_token":"')
+    assert guarded.stranger.get("/v1/contexts", headers=bearer(token["access_token"])).json()["items"] == []
+
+
+def test_http_basic_is_as_good_as_the_form(guarded: Guarded) -> None:
+    made = guarded.add("phone")
+    body = {"grant_type": "client_credentials"}
+    auth = (made.client.id, made.secret)
+    assert guarded.stranger.post("/connect/token", data=body, auth=auth).status_code == 200
+    for header in ("Basic !", f"Basic {base64.b64encode(b'no colon').decode()}"):
+        answer = guarded.stranger.post("/connect/token", data=body, headers={"Authorization": header})
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    both = guarded.stranger.post("/connect/token", data=form(*auth), auth=auth)
+    assert (both.status_code, both.json()["error"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "error"),
+    [
+        ("", 400, "invalid_request"),
+        ("grant_type=", 400, "invalid_request"),
+        ("grant_type=password", 400, "unsupported_grant_type"),
+        ("grant_type=client_credentials&client_id=a&client_id=b", 400, "invalid_request"),
+        ("grant_type=client_credentials&client_id=%FF", 400, "invalid_request"),
+        ("grant_type=client_credentials&client_id=" + "a" * 9000, 400, "invalid_request"),
+        ("grant_type=client_credentials", 401, "invalid_client"),
+        ("grant_type=client_credentials&client_id=&client_secret=", 401, "invalid_client"),
+        ("grant_type=client_credentials&client_id=a%00&client_secret=b", 401, "invalid_client"),
+    ],
+)
+def test_what_is_wrong_with_a_request_for_a_token_is_told(
+    guarded: Guarded, body: str, status: int, error: str
+) -> None:
+    answer = guarded.stranger.post("/connect/token", content=body, headers=FORM)
+    assert (answer.status_code, answer.json()["error"]) == (status, error)
+    assert list(answer.json()) == ["error", "error_description"]
+
+
+def test_json_is_no_form(guarded: Guarded) -> None:
+    answer = guarded.stranger.post("/connect/token", json=form("a", "b"))
+    assert answer.status_code == 400
+    assert "application/x-www-form-urlencoded" in answer.json()["error_description"]
+
+
+def test_swapped_and_revoked_credentials_are_told_so(guarded: Guarded) -> None:
+    made = guarded.add("phone")
+    swapped = guarded.stranger.post("/connect/token", data=form(made.secret, made.client.id))
+    assert (swapped.status_code, swapped.json()["error"]) == (401, "invalid_client")
+    assert "swapped" in swapped.json()["error_description"]
+    with guarded.database.transaction() as session:
+        clients.revoke(session, made.client.id)
+    assert "revoked" in ask(guarded, made).json()["error_description"]
+
+
+def test_all_tokens_of_a_client_end_with_it_at_once_and_those_of_others_do_not(guarded: Guarded) -> None:
+    made, other = guarded.add("phone"), guarded.add("laptop")
+    tokens = [ask(guarded, made).json()["access_token"] for _ in range(2)]
+    others = ask(guarded, other).json()["access_token"]
+    with guarded.database.transaction() as session:
+        clients.revoke(session, made.client.id)
+    for token in tokens:
+        answer = guarded.stranger.get("/v1/contexts", headers=bearer(token))
+        assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
+        assert answer.headers["WWW-Authenticate"] == 'Bearer realm="lookalike", error="invalid_token"'
+    assert guarded.stranger.get("/v1/contexts", headers=bearer(others)).status_code == 200
+    with guarded.database.transaction() as session:
+        clients.renew(session, made.client.id)
+    assert guarded.stranger.get("/v1/contexts", headers=bearer(tokens[0])).status_code == 401
+
+
+def test_only_what_this_server_has_signed_is_a_token(guarded: Guarded) -> None:
+    made = guarded.add("phone")
+    now = utc_now()
+    claims = {"sub": made.client.id, "gen": 1, "iat": now, "exp": now + timedelta(hours=1)}
+    key = _key(guarded.database)
+
+    def status(text: str) -> int:
+        return guarded.stranger.get("/v1/contexts", headers=bearer(text)).status_code
+
+    assert status(jwt.encode(claims, key, "HS256")) == 200
+    assert status(jwt.encode(claims, b"k" * 32, "HS256")) == 401
+    assert status(jwt.encode(claims, "", "none")) == 401
+    assert status(jwt.encode({**claims, "exp": now - timedelta(hours=1)}, key, "HS256")) == 401
+    assert status(jwt.encode({**claims, "gen": 2}, key, "HS256")) == 401
+    assert status(jwt.encode({**claims, "sub": "nobody"}, key, "HS256")) == 401
+    assert status(jwt.encode({n: v for n, v in claims.items() if n != "exp"}, key, "HS256")) == 401
+    assert status("nonsense") == 401
+
+
+def test_other_schemes_are_refused_with_a_word_about_the_right_one(guarded: Guarded) -> None:
+    for header in ("Basic abc", "Bearer", "nonsense"):
+        answer = guarded.stranger.get("/v1/contexts", headers={"Authorization": header})
+        assert answer.status_code == 401
+        assert "Authorization: Bearer TOKEN" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("body", [form("", ""), form("any", "thing"), {"grant_type": "client_credentials"}])
+def test_without_accounts_everybody_gets_a_token_and_nobody_needs_one(
+    client: httpx.Client, body: dict[str, str]
+) -> None:
+    answer = client.post("/connect/token", data=body)
+    assert answer.status_code == 200
+    assert list(answer.json()) == ["access_token", "expires_in", "token_type"]
+    assert answer.json()["access_token"]
+    for headers in ({}, bearer(answer.json()["access_token"]), bearer("anything")):
+        assert client.get("/v1/contexts", headers=headers).status_code == 200
+
+
+def _key(database: Database) -> bytes:
+    with database.transaction() as session:
+        return signing_keys.ensure(session)
