@@ -115,7 +115,7 @@ def _show(report: Report, *, on_standard_error: bool) -> None:
     if not console.is_terminal:
         # A pipe has no width: names are not to be folded there.
         console = Console(stderr=on_standard_error, highlight=False, width=200)
-    if report.image_count == 0:
+    if not report.image_count and not report.errors:
         typer.echo("There are no files to look at (hidden ones are left out).", err=True)
     else:
         table.show(report, console)

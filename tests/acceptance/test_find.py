@@ -166,6 +166,12 @@ def test_an_empty_folder_is_no_mistake(tmp_path: Path) -> None:
     assert "no files" in done.stderr
 
 
+def test_a_file_that_is_no_picture_is_told_to_be_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a picture")
+    done = run("find", tmp_path / "notes.txt", "--data-dir", tmp_path / "data")
+    assert (done.returncode, "1 other file passed over" in done.stdout) == (0, True), done.stderr
+
+
 def test_ctrl_c_cancels_the_job_and_leaves_nothing_running(tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
