@@ -25,6 +25,7 @@ from lookalike.compiled import compiled
 from lookalike.local import keypoints
 from lookalike.local.bits import distance
 from lookalike.local.descriptors import PATCH_RADIUS, Pattern, describe, steps_of
+from lookalike.local.isolation import most_isolated_first
 from lookalike.local.keypoints import (
     Corners,
     Gray,
@@ -185,27 +186,18 @@ def _described(
     rng: np.random.Generator | None = None,
     steps: NDArray[np.int8] | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Return descriptors (n, bytes) of corners on the grid, or of `each` random ones, and whose they are."""
+    """Return descriptors (n, bytes) of isolated corners, or of `each` random ones, and whose they are."""
     steps = steps_of(pattern) if steps is None else steps
     rows, owners = [], []
     for image, (frame, found) in enumerate(zip(frames, corners, strict=True)):
         if rng is not None and each is not None:
             found = found[rng.permutation(len(found))[:each]]
         else:
-            found = found[_on_grid(frame, found)]
+            found = found[most_isolated_first(found)[:KEYPOINT_COUNT]]
         if len(found):
             rows.append(_describe_all(frame, found, steps))
             owners.append(np.full(len(found), image, np.int32))
     return np.concatenate(rows), np.concatenate(owners)
-
-
-def _on_grid(frame: Gray, corners: Corners) -> NDArray[np.int64]:
-    height, width = frame.shape
-    part = (corners[:, 1] * 4 // height) * 4 + corners[:, 0] * 4 // width
-    rank = np.zeros(len(corners), np.int64)
-    for k in np.unique(part):
-        rank[part == k] = np.arange((part == k).sum())
-    return np.argsort(rank, kind="stable")[:KEYPOINT_COUNT]
 
 
 def _describe_all(frame: Gray, corners: Corners, steps: NDArray[np.int8]) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""From a gray picture to its local features: find corners, describe them, leave out hubs, keep the best."""
+"""From a gray picture to its local features: find corners, leave out hubs, keep those that stand alone."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lookalike.compiled import compiled
 from lookalike.local.descriptors import PATCH_RADIUS, blurred, describe, no_level
+from lookalike.local.isolation import most_isolated_first
 from lookalike.local.record import (
     ANGLES,
     KEYPOINT_COUNT,
@@ -33,11 +34,10 @@ FRAME_SIDE = 320
 LEVEL_COUNT = 5
 LEVEL_SCALE = 1.4
 CORNER_COUNT = 400
-"""Corners found, of which the best KEYPOINT_COUNT that are not hubs are kept."""
+"""Corners found, of which the best KEYPOINT_COUNT that stand alone and are no hubs are kept."""
 CORNER_CONTRAST = 8
 """Gray levels by which a corner differs from the ring around it."""
 BORDER = PATCH_RADIUS + 1
-GRID_SIDE = 4
 
 Gray = NDArray[np.uint8]
 Corners = NDArray[np.float32]
@@ -132,10 +132,6 @@ def _chosen(
     frame: Gray, corners: Corners, vocabulary: Vocabulary
 ) -> tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.uint16]]:
     """Return indices of the corners kept, their descriptors (n, 4) and words (n, WORD_COUNT)."""
-    height, width = frame.shape
-    column = np.clip(corners[:, 0] * GRID_SIDE // width, 0, GRID_SIDE - 1)
-    row = np.clip(corners[:, 1] * GRID_SIDE // height, 0, GRID_SIDE - 1)
-    part = (row * GRID_SIDE + column).astype(np.int32)
     where = spots(corners)
     pyramid = blurred_pyramid(frame, where[:, 3])
     chosen, descriptors, numbers = _choose(
@@ -145,7 +141,7 @@ def _chosen(
         pyramid[3],
         pyramid[4],
         where,
-        part,
+        most_isolated_first(corners),
         vocabulary.steps,
         vocabulary.centre_words,
         vocabulary.hub_cells,
@@ -163,16 +159,15 @@ def _choose(
     level_3: Gray,
     level_4: Gray,
     where: NDArray[np.int32],
-    part: NDArray[np.int32],
+    order: NDArray[np.int64],
     steps: NDArray[np.int8],
     centres: NDArray[np.uint64],
     hubs: Cells,
     words: Cells,
 ) -> tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.uint16]]:
-    """Take the strongest corner of each part that is no hub, then the next of each, until there are enough.
+    """Take the first KEYPOINT_COUNT corners, in the order given, that are no hubs.
 
-    In the last round, when not all of them fit, the strongest are taken. Corners come strongest first,
-    and only those that are looked at are described.
+    Only those that are looked at are described.
     """
     pyramid = (level_0, level_1, level_2, level_3, level_4)
     near = np.empty(len(centres), np.int32)
@@ -181,23 +176,16 @@ def _choose(
     numbers = np.empty((KEYPOINT_COUNT, WORD_COUNT), np.uint16)
     room = np.empty(max(np.diff(hubs.starts).max(), np.diff(words.starts).max()), np.uint64)
     descriptor = np.empty(4, np.uint64)
-    taken = np.zeros(len(where), np.bool_)
     count = 0
-    going_on = True
-    while going_on and count < KEYPOINT_COUNT:
-        going_on = False
-        served = np.zeros(GRID_SIDE * GRID_SIDE, np.bool_)
-        for k in range(len(where)):
-            if taken[k] or served[part[k]] or count == KEYPOINT_COUNT:
-                continue
-            taken[k] = True
-            describe(pyramid[where[k, 3]], where[k, 0], where[k, 1], steps[where[k, 2]], descriptor)
-            tried = near[: nearest_cells(descriptor, centres, near)]
-            if is_hub(descriptor, tried, hubs, room):
-                continue
-            nearest_words(descriptor, tried, words, room, numbers[count])
-            served[part[k]] = going_on = True
-            chosen[count] = k
-            descriptors[count] = descriptor
-            count += 1
+    for k in order:
+        if count == KEYPOINT_COUNT:
+            break
+        describe(pyramid[where[k, 3]], where[k, 0], where[k, 1], steps[where[k, 2]], descriptor)
+        tried = near[: nearest_cells(descriptor, centres, near)]
+        if is_hub(descriptor, tried, hubs, room):
+            continue
+        nearest_words(descriptor, tried, words, room, numbers[count])
+        chosen[count] = k
+        descriptors[count] = descriptor
+        count += 1
     return chosen[:count], descriptors[:count], numbers[:count]
