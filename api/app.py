@@ -13,7 +13,18 @@ from api.authentication import Authentication
 from api.metrics import Counting, Metrics
 from api.origins import OriginCheck
 from api.parts import Parts
-from api.routers import comparisons, content, contexts, groups, health, images, imports, jobs, tokens
+from api.routers import (
+    comparisons,
+    content,
+    contexts,
+    groups,
+    health,
+    images,
+    imports,
+    jobs,
+    schedules,
+    tokens,
+)
 from api.watcher import JobWatcher
 from storage.blobs import Blobs
 from storage.db import Database
@@ -41,6 +52,7 @@ TAGS = [
     },
     {"name": "jobs", "description": "Requested pieces of work, their state, progress and errors."},
     {"name": "groups", "description": "What a job found: originals, and the images that match them."},
+    {"name": "schedules", "description": "Jobs that are made by themselves, at times."},
     {"name": "comparison", "description": "Answers about single pictures, without a job."},
     {"name": "accounts", "description": "Where a server has accounts: who you are."},
     {"name": "operation", "description": "For those who run the server."},
@@ -62,7 +74,7 @@ def create_app(settings: Settings, database: Database, blobs: Blobs, dispatcher:
         redoc_url=None,
     )
     app.state.parts = Parts(settings, database, blobs, dispatcher, JobWatcher(database), metrics, accounts)
-    for routes in (contexts, images, content, imports, jobs, groups, comparisons, tokens, health):
+    for routes in (contexts, images, content, imports, jobs, groups, schedules, comparisons, tokens, health):
         app.include_router(routes.router)
     app.include_router(groups.differences_router)
     refusals.install(app)

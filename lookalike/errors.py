@@ -4,7 +4,8 @@
     ├── InvalidInput            what was asked cannot be done as asked
     │   ├── InvalidImageId
     │   ├── InvalidThreshold
-    │   └── InvalidSource
+    │   ├── InvalidSource
+    │   └── InvalidSchedule
     ├── NotAuthenticated        who asks has not said who they are
     │   ├── InvalidToken
     │   └── WrongCredentials
@@ -58,6 +59,12 @@ class InvalidSource(InvalidInput):
     """The source cannot be imported."""
 
     code = "invalid_source"
+
+
+class InvalidSchedule(InvalidInput):
+    """The schedule is never due, or not as it is written."""
+
+    code = "invalid_schedule"
 
 
 class NotAuthenticated(LookalikeError):

@@ -77,13 +77,16 @@ EXTRACT: Final = "extract"
 JOIN: Final = "join"
 VERIFY: Final = "verify"
 GROUP: Final = "group"
-STAGES: Final = (IMPORT, EXTRACT, JOIN, VERIFY, GROUP)
+APPLY: Final = "apply"
+STAGES: Final = (IMPORT, EXTRACT, JOIN, VERIFY, GROUP, APPLY)
 
 EXTRACT_FEATURES: Final = "extract_features"
 FIND_DUPLICATES: Final = "find_duplicates"
+APPLY_RULE: Final = "apply_rule"
 KINDS: Final[dict[str, tuple[str, ...]]] = {
     EXTRACT_FEATURES: (EXTRACT,),
     FIND_DUPLICATES: (EXTRACT, JOIN, VERIFY, GROUP),
+    APPLY_RULE: (APPLY,),
 }
 
 # A shard that is lost so often is split; one that cannot be split is given up.

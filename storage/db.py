@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Double, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Double, Engine, create_engine, event, make_url, select
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
@@ -21,7 +21,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from lookalike.errors import InvalidInput
 from storage import schema
 
-__all__ = ["Database", "OperationalError", "Session", "is_sqlite", "now"]
+__all__ = ["Database", "OperationalError", "Session", "clock", "is_sqlite", "now"]
 
 BUSY_TIMEOUT_SECONDS = 15
 
@@ -134,6 +134,11 @@ def _switch_to_wal(connection: Any) -> None:
             time.sleep(0.02)
         else:
             return
+
+
+def clock(session: Session) -> float:
+    """Return what the database's clock shows, in epoch seconds."""
+    return session.execute(select(now())).scalar_one()
 
 
 def is_sqlite(session: Session) -> bool:

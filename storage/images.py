@@ -278,6 +278,16 @@ def image_ids(session: Session, row_ids: Sequence[int] | np.ndarray) -> dict[int
     return result
 
 
+def byte_count(session: Session, row_ids: Sequence[int] | np.ndarray) -> int:
+    """Return how many bytes the images of these rows have together."""
+    total = 0
+    for chunk in arrays.chunks(np.asarray(row_ids, np.int64).tolist()):
+        given = arrays.ids(session, chunk)
+        query = select(func.coalesce(func.sum(Image.byte_count), 0)).join(given, Image.id == given.c.id)
+        total += int(session.execute(query).scalar_one())
+    return total
+
+
 def set_contents(session: Session, found: Sequence[tuple[int, int | None, str | None, str | None]]) -> None:
     """Note (row id, content id, error code, error detail) of images, once their bytes were fetched."""
     if not found:

@@ -255,6 +255,13 @@ def set_revision(session: Session, job_id: uuid.UUID, revision: int) -> None:
     session.execute(_UPDATE.where(Job.id == job_id).values(revision=revision))
 
 
+def add_parameters(session: Session, job_id: uuid.UUID, **values: Any) -> None:
+    """Note what a job has found to go by."""
+    job = get(session, job_id)
+    job.parameters = {**job.parameters, **values}
+    session.flush()
+
+
 def cancelling(session: Session) -> list[uuid.UUID]:
     """Return the jobs that wait for their running shards to stop."""
     return list(session.scalars(select(Job.id).where(Job.state == life.CANCELLING)))

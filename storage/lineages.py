@@ -151,6 +151,14 @@ def give_run(session: Session, lineage_id: int) -> int:
     return run
 
 
+def find(session: Session, context_id: uuid.UUID, threshold_tenths: int) -> Lineage | None:
+    """Return the lineage of a context at a threshold, None if no job has made one."""
+    query = select(Lineage).where(
+        Lineage.context_id == context_id, Lineage.threshold_tenths == threshold_tenths
+    )
+    return session.scalars(query, execution_options={"populate_existing": True}).one_or_none()
+
+
 def last(session: Session, lineage: Lineage) -> Grouping | None:
     """Return the last run of a lineage, None if there is none or its job has expired."""
     query = select(Grouping).where(Grouping.lineage_id == lineage.id, Grouping.run == lineage.run)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from lookalike import jobs as life
 from lookalike import notices as kinds
-from storage import notices
+from storage import notices, schedules
 from storage.models import Grouping, Job
 
 _KIND_OF = {
@@ -29,6 +29,7 @@ def announce(session: Session, job_id: uuid.UUID) -> None:
     told: dict[str, Any] = {"job_id": str(job_id), "context_id": str(context_id), "kind": kind}
     if "schedule_id" in parameters:
         told["schedule_id"] = str(parameters["schedule_id"])
+        schedules.settle(session, job_id, state)
     if code is not None:
         told["error"] = {"code": code, "detail": detail}
     ended = {**told, "state": state, "url": f"/v1/jobs/{job_id}"}

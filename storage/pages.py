@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -50,6 +51,14 @@ def decode_cursor(text: str, *kinds: type) -> list[Any]:
     if not all(_is_storable(value) for value in values):
         raise InvalidInput(WRONG_CURSOR)
     return values
+
+
+def uuid_of(text: str) -> uuid.UUID:
+    """Return the id in a cursor; raise InvalidInput if it is none."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise InvalidInput(WRONG_CURSOR) from None
 
 
 def checked_limit(limit: int) -> int:

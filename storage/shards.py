@@ -162,9 +162,10 @@ def lose(session: Session, shard: Shard) -> None:
     session.execute(_held(shard.id, shard.attempt).values(state=life.LOSE.after, **values))
 
 
-def give_up(session: Session, shard: Shard) -> None:
-    """Call a shard failed: it has been tried often enough."""
-    session.execute(_held(shard.id, shard.attempt).values(state=life.GIVE_UP.after, **_UNSENT))
+def give_up(session: Session, shard: Shard) -> bool:
+    """Call a shard failed, as there is no point in another try; false if it is no longer ours."""
+    held = _held(shard.id, shard.attempt)
+    return _changed(session.execute(held.values(state=life.GIVE_UP.after, **_UNSENT)))
 
 
 def drop(session: Session, shard: Shard) -> None:

@@ -18,6 +18,7 @@ from worker import broker_channel, logs, pipeline, stopping, tether
 from worker.cleaning import Cleaning
 from worker.dispatch import Dispatcher
 from worker.recovery import Recovery
+from worker.schedules import Ticking
 from worker.tools import Extract, Tools, make_tools
 
 # Far above the longest shard: a message that comes back too early finds its shard claimed, but costs.
@@ -29,6 +30,7 @@ HARD_LIMITS_SECONDS = {
     life.JOIN: 4 * 3600,
     life.VERIFY: 30 * 60,
     life.GROUP: 2 * 3600,
+    life.APPLY: 30 * 60,
 }
 SOFT_SHUTDOWN_SECONDS = 5.0
 CHILD_LOOK_SECONDS = 0.5
@@ -104,6 +106,7 @@ class _Processes:
         self._app, self._settings, self._extract = app, settings, extract
         self._recovery: Recovery | None = None
         self._cleaning: Cleaning | None = None
+        self._ticking: Ticking | None = None
 
     @functools.cached_property
     def tools(self) -> Tools:
@@ -129,15 +132,17 @@ class _Processes:
         # Celery looks for dead children every 5 s; a shard need not wait for that.
         sender.hub.call_repeatedly(CHILD_LOOK_SECONDS, sender.pool._pool.maintain_pool)
         self._recovery, self._cleaning = Recovery(self.tools, self.dispatcher), Cleaning(self.tools)
+        self._ticking = Ticking(self.tools.database, self.dispatcher, self._settings)
         self._recovery.start()
         self._cleaning.start()
+        self._ticking.start()
 
     def _main_stops(self, **_: Any) -> None:
         log.info("worker.stopping")
         stopping.stop()
 
     def _main_has_stopped(self, **_: Any) -> None:
-        for thread in (self._recovery, self._cleaning):
+        for thread in (self._ticking, self._recovery, self._cleaning):
             if thread is not None:
                 thread.stop()
 

@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 
 from lookalike import jobs as life
+from lookalike.errors import Conflict, InvalidInput, LookalikeError
 from storage import jobs, shards
 from storage.db import Session
 from storage.models import Job, Shard
@@ -18,7 +19,7 @@ from storage.shards import ShardPlan
 from worker.dispatch import Dispatcher
 from worker.lease import Lease, Stopped
 from worker.stage import Outcome, Stage
-from worker.stages import extraction, grouping, importing, joining, verifying
+from worker.stages import applying, extraction, grouping, importing, joining, verifying
 from worker.tools import Tools
 
 STAGES: Final[dict[str, Stage]] = {
@@ -27,6 +28,7 @@ STAGES: Final[dict[str, Stage]] = {
     life.JOIN: joining,
     life.VERIFY: verifying,
     life.GROUP: grouping,
+    life.APPLY: applying,
 }
 
 # A stage of so few shards is worth seconds: it may overtake the large ones.
@@ -65,6 +67,9 @@ def _work(stage: str, shard: Shard, context_id: uuid.UUID, tools: Tools, dispatc
             outcome = STAGES[stage].run(shard, context_id, tools, lease)
         except Stopped as reason:
             _give_back(shard, str(reason), tools)
+            return
+        except (InvalidInput, Conflict) as error:
+            _refuse(shard, error, tools)
             return
         except Exception as error:
             _break_off(shard, error, tools)
@@ -114,6 +119,14 @@ def _give_back(shard: Shard, reason: str, tools: Tools) -> None:
         shards.release(session, shard.id, shard.attempt)
         jobs.finish_cancel(session, shard.job_id, expiry_days=tools.expiry_days)
     log.info("shard.given_back", reason=reason)
+
+
+def _refuse(shard: Shard, error: LookalikeError, tools: Tools) -> None:
+    """Fail the job at once: what it was asked for cannot be done, however often it is tried."""
+    log.warning("shard.refused", code=error.code, error=error.detail)
+    with tools.database.transaction() as session:
+        if shards.give_up(session, shard):
+            jobs.fail(session, shard.job_id, error.code, error.detail, expiry_days=tools.expiry_days)
 
 
 def _break_off(shard: Shard, error: Exception, tools: Tools) -> None:

@@ -12,10 +12,10 @@ from lookalike import jobs as life
 from lookalike.errors import InvalidInput
 from storage import contexts, jobs
 from storage.db import Database, Session
-from storage.models import Job
+from storage.models import Context, Job
 from worker import pipeline
 from worker.dispatch import Dispatcher
-from worker.stages import extraction, importing
+from worker.stages import applying, extraction, importing
 from worker.thresholds import checked_threshold
 
 MODES = ("full", "incremental")
@@ -61,14 +61,31 @@ def add(
 ) -> uuid.UUID:
     """Add a job in the caller's transaction, who calls dispatcher.dispatch(job_id) after the commit."""
     context = contexts.get(session, context_id)
-    checked = _checked(kind, parameters or {}, context.similarity_threshold, context.match_floor)
-    stages = life.stages_of(kind, imports="source" in checked)
-    job = jobs.add(session, context_id=context_id, kind=kind, stages=stages, parameters=checked)
+    asked = checked(kind, parameters or {}, context)
+    stages = life.stages_of(kind, imports="source" in asked)
+    job = jobs.add(session, context_id=context_id, kind=kind, stages=stages, parameters=asked)
     log.info("job.submitted", job_id=str(job.id), context_id=str(context_id), kind=kind)
     if image_rows is not None and stages[0] == life.EXTRACT:
         pipeline.begin(session, job, 0, life.EXTRACT, extraction.plan_rows(image_rows))
     pipeline.advance(session, job.id, expiry_days)
     return job.id
+
+
+def checked(kind: str, parameters: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Return what a job of a context is to be given, with what it leaves out. Raises InvalidInput."""
+    if kind not in life.KINDS:
+        raise InvalidInput(f"There is no kind of job {kind!r}; there are {', '.join(life.KINDS)}.")
+    asked = dict(parameters)
+    if "source" in asked:
+        asked["source"] = importing.checked_source(asked["source"])
+    if kind != life.EXTRACT_FEATURES:
+        given = asked.get("similarity_threshold", context.similarity_threshold)
+        asked["similarity_threshold"] = checked_threshold(given, context.match_floor)
+    if kind == life.FIND_DUPLICATES:
+        asked.setdefault("mode", "full")
+        if asked["mode"] not in MODES:
+            raise InvalidInput(f"The mode {asked['mode']!r} is not one of {', '.join(MODES)}.")
+    return applying.checked_rule(asked) if kind == life.APPLY_RULE else asked
 
 
 def cancel(database: Database, dispatcher: Dispatcher, job_id: uuid.UUID) -> Job:
@@ -105,19 +122,3 @@ def _revived(
         job = jobs.get(session, job_id)
     dispatcher.dispatch(job_id)
     return job
-
-
-def _checked(kind: str, parameters: dict[str, Any], threshold: float, floor: float) -> dict[str, Any]:
-    if kind not in life.KINDS:
-        raise InvalidInput(f"There is no kind of job {kind!r}; there are {', '.join(life.KINDS)}.")
-    checked = dict(parameters)
-    if "source" in checked:
-        checked["source"] = importing.checked_source(checked["source"])
-    if kind == life.FIND_DUPLICATES:
-        checked["similarity_threshold"] = checked_threshold(
-            checked.get("similarity_threshold", threshold), floor
-        )
-        checked.setdefault("mode", "full")
-        if checked["mode"] not in MODES:
-            raise InvalidInput(f"The mode {checked['mode']!r} is not one of {', '.join(MODES)}.")
-    return checked

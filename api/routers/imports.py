@@ -8,7 +8,6 @@ from fastapi import APIRouter, Response
 
 from api import submitting
 from api.dependencies import ClientId, TheParts
-from api.imports import checked_folder
 from api.once import TheOnce, fingerprint
 from api.problems import documented
 from api.schemas.images import NewImport
@@ -17,6 +16,7 @@ from api.submitting import ACCEPTED, TheAccepting
 from lookalike.errors import InvalidSource
 from lookalike.jobs import EXTRACT_FEATURES
 from storage import contexts
+from worker.permitted import permitted
 
 router = APIRouter(prefix="/v1/contexts/{context_id}/imports", tags=["images"])
 
@@ -49,7 +49,7 @@ async def import_folder(
             raise InvalidSource(
                 "Copying imported files is not possible yet: leave out 'copy', or upload them."
             )
-        source = checked_folder(body.source, parts.settings.import_roots)
+        source = permitted(body.source, parts.settings)
         return once.do(
             fingerprint(body),
             lambda session: submitting.submit(

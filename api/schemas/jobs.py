@@ -9,10 +9,10 @@ from typing import Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.schemas.values import Reason, Threshold, Timestamp
-from lookalike.jobs import FIND_DUPLICATES, JOB_STATES
+from lookalike.jobs import APPLY_RULE, EXTRACT_FEATURES, FIND_DUPLICATES, JOB_STATES
 from storage.models import Job, JobError, Stage
 
-Kind = Literal["find_duplicates", "extract_features"]
+Kind = Literal["find_duplicates", "extract_features", "apply_rule"]
 State = Literal["queued", "running", "paused", "cancelling", "succeeded", "failed", "cancelled"]
 assert set(JOB_STATES) == set(get_args(State))
 
@@ -40,7 +40,7 @@ _JOB: dict[str, Any] = {
 class StageView(BaseModel):
     """One step of a job; done and total count what a person counts: images, pairs, groups."""
 
-    name: Literal["import", "extract", "join", "verify", "group"]
+    name: Literal["import", "extract", "join", "verify", "group", "apply"]
     state: str = Field(examples=["running"])
     done: int
     total: int | None = Field(description="Not known before the stage has been planned.")
@@ -91,16 +91,29 @@ class NewJob(BaseModel):
 
     kind: Kind
     similarity_threshold: Threshold | None = Field(
-        None, description="Least similarity of a match; the context's own unless given. find_duplicates only."
+        None,
+        description="Least similarity of a match; the context's own unless given. Not of extract_features.",
     )
     mode: Literal["full", "incremental"] | None = Field(
         None, description="`incremental` re-uses the last job's work. find_duplicates only."
     )
 
+    rule: Literal["keep_original"] | None = Field(
+        None,
+        description="Keep the original of each group of the last find_duplicates job with this threshold; "
+        "the rest would be removed. apply_rule only, which reports in its counts and removes nothing.",
+    )
+    relations: list[str] | None = Field(
+        None,
+        max_length=20,
+        description="Remove no copies but these, such as `identical_file`. apply_rule only.",
+    )
+    dry_run: Literal[True] | None = Field(None, description="It always is. apply_rule only.")
+
     @model_validator(mode="after")
     def _fits_kind(self) -> Self:
-        if self.kind != FIND_DUPLICATES and self.parameters():
-            raise ValueError(f"a job of kind {self.kind} has no similarity_threshold or mode")
+        if wrong := self.parameters().keys() - _OF_KIND[self.kind]:
+            raise ValueError(f"a job of kind {self.kind} has no {', '.join(sorted(wrong))}")
         return self
 
     def parameters(self) -> dict[str, Any]:
@@ -121,6 +134,11 @@ class JobErrorView(BaseModel):
         return cls(image_id=error.image_id, code=error.code, detail=error.detail)
 
 
+_OF_KIND = {
+    EXTRACT_FEATURES: set[str](),
+    FIND_DUPLICATES: {"similarity_threshold", "mode"},
+    APPLY_RULE: {"similarity_threshold", "rule", "relations", "dry_run"},
+}
 _SAME = JobView.model_fields.keys() - {"error", "stages"}
 
 

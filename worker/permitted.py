@@ -1,17 +1,22 @@
-"""Where imports may come from: the import roots, and nothing that leads out of them."""
+"""What may be imported: what lies under an import root, and nothing that leads out of one.
+
+It is asked when somebody asks for an import over HTTP, and again by the worker when a schedule comes to it: the
+operator may have changed his mind meanwhile.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from lookalike.errors import InvalidSource
+from storage.settings import Settings
 
 _SETTING = "LOOKALIKE_IMPORT_ROOTS"
 
 
-def checked_folder(source: str, roots: Sequence[Path]) -> str:
-    """Return a folder under one of the roots as an absolute path without links. Raises InvalidSource."""
+def permitted(source: str, settings: Settings) -> str:
+    """Return a folder under an import root as an absolute path without links. Raises InvalidSource."""
+    roots = settings.import_roots
     if not roots:
         raise InvalidSource(
             f"This server may not import any folder: {_SETTING} is empty. "
