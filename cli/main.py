@@ -9,6 +9,7 @@ import typer
 
 from cli.commands.compare import compare
 from cli.commands.find import find
+from cli.commands.schedules import schedules
 from cli.commands.serve import serve
 from cli.commands.servers import api, migrate, worker
 from lookalike.errors import LookalikeError
@@ -48,6 +49,7 @@ with_servers = "With PostgreSQL and a Redis-compatible broker (settings: LOOKALI
 app.command(rich_help_panel=on_this_machine)(find)
 app.command(rich_help_panel=on_this_machine)(compare)
 app.command(rich_help_panel=on_this_machine)(serve)
+app.add_typer(schedules, name="schedules", rich_help_panel=on_this_machine)
 app.command(rich_help_panel=with_servers)(api)
 app.command(rich_help_panel=with_servers)(worker)
 app.command(rich_help_panel=with_servers)(migrate)

@@ -2,8 +2,9 @@
 
 Times are epoch seconds, so that they are never ambiguous; what a clock on the wall shows is worked out here.
 
-Where clocks go forward, a cron time that is left out comes right after the gap, once. Where they go back, a fixed
-time such as `30 2 * * *` comes once, the first time; what is due every hour or minute comes in both hours.
+Where clocks go forward, a fixed time such as `30 2 * * *` that is left out comes right after the gap, once.
+Where they go back, it comes once, the first time. What is due every hour or every so many minutes (fields
+that begin with a star) goes by the time that passes: nothing in the gap, and both of the double hours.
 """
 
 from __future__ import annotations

@@ -284,7 +284,7 @@ def byte_count(session: Session, row_ids: Sequence[int] | np.ndarray) -> int:
     for chunk in arrays.chunks(np.asarray(row_ids, np.int64).tolist()):
         given = arrays.ids(session, chunk)
         query = select(func.coalesce(func.sum(Image.byte_count), 0)).join(given, Image.id == given.c.id)
-        total += int(session.execute(query).scalar_one())
+        total += session.execute(query).scalar_one() or 0
     return total
 
 

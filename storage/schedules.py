@@ -1,7 +1,7 @@
 """Schedules: rules that make jobs at times, and what became of each of their times.
 
-A due time is taken by whoever moves the schedule on to its next one, in the transaction that makes the job and the
-run: so it is taken once, however many look, and a worker that dies before the commit has taken nothing.
+A due time is taken by whoever moves the schedule on to its next one, in the transaction that makes the job
+and the run. So it is taken once, however many look, and a worker that dies before the commit takes nothing.
 """
 
 from __future__ import annotations
@@ -88,25 +88,29 @@ def create(
     return schedule
 
 
-def get(session: Session, context_id: uuid.UUID, schedule_id: uuid.UUID) -> Schedule:
-    """Return a schedule of a context. Raises NotFound."""
-    query = select(Schedule).where(Schedule.id == schedule_id, Schedule.context_id == context_id)
+def get(session: Session, context_id: uuid.UUID | None, schedule_id: uuid.UUID) -> Schedule:
+    """Return a schedule of a context, or of any if that is None. Raises NotFound."""
+    query = select(Schedule).where(Schedule.id == schedule_id)
     schedule = session.scalars(query, execution_options=_FRESH).one_or_none()
-    if schedule is None:
-        raise NotFound(f"There is no schedule {schedule_id} in this context.")
+    if schedule is None or context_id not in (None, schedule.context_id):
+        raise NotFound(f"There is no schedule {schedule_id}" + (" in this context." if context_id else "."))
     return schedule
 
 
-def lock(session: Session, context_id: uuid.UUID, schedule_id: uuid.UUID) -> Schedule:
+def lock(session: Session, context_id: uuid.UUID | None, schedule_id: uuid.UUID) -> Schedule:
     """Return a schedule that nobody else can take or change until this transaction ends. Raises NotFound."""
     get(session, context_id, schedule_id)
     query = select(Schedule).where(Schedule.id == schedule_id).with_for_update()
     return session.scalars(query, execution_options=_FRESH).one()
 
 
-def page(session: Session, context_id: uuid.UUID, limit: int, cursor: str | None = None) -> Page[Schedule]:
-    """List the schedules of a context, oldest first."""
-    query = select(Schedule).where(Schedule.context_id == context_id).order_by(Schedule.id)
+def page(
+    session: Session, context_id: uuid.UUID | None, limit: int, cursor: str | None = None
+) -> Page[Schedule]:
+    """List the schedules of a context, or of all if that is None, oldest first."""
+    query = select(Schedule).order_by(Schedule.id)
+    if context_id is not None:
+        query = query.where(Schedule.context_id == context_id)
     if cursor is not None:
         query = query.where(Schedule.id > uuid_of(decode_cursor(cursor)[0]))
     found = session.scalars(query.limit(checked_limit(limit) + 1)).all()
@@ -114,7 +118,7 @@ def page(session: Session, context_id: uuid.UUID, limit: int, cursor: str | None
 
 
 def update(
-    session: Session, context_id: uuid.UUID, schedule_id: uuid.UUID, moment: float, **values: Any
+    session: Session, context_id: uuid.UUID | None, schedule_id: uuid.UUID, moment: float, **values: Any
 ) -> Schedule:
     """Change some of CHANGEABLE; with other times, or no longer paused, it begins anew at the moment.
 
@@ -133,7 +137,7 @@ def update(
     return schedule
 
 
-def delete(session: Session, context_id: uuid.UUID, schedule_id: uuid.UUID) -> None:
+def delete(session: Session, context_id: uuid.UUID | None, schedule_id: uuid.UUID) -> None:
     """Delete a schedule with its runs; jobs that it has made go on. Raises NotFound."""
     get(session, context_id, schedule_id)
     session.execute(delete_from(Schedule).where(Schedule.id == schedule_id))

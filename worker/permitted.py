@@ -1,7 +1,7 @@
 """What may be imported: what lies under an import root, and nothing that leads out of one.
 
-It is asked when somebody asks for an import over HTTP, and again by the worker when a schedule comes to it: the
-operator may have changed his mind meanwhile.
+It is asked when somebody asks for an import over HTTP, and again by the worker when a schedule comes to it:
+the operator may have changed the settings meanwhile.
 """
 
 from __future__ import annotations

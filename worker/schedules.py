@@ -1,7 +1,8 @@
 """Making the jobs of schedules when they are due: a thread in each worker looks once a second.
 
-There is no one clock that could stop. Whoever looks first takes a due time; the transaction that makes the job also
-moves the schedule on, so nobody makes it twice and what a dying worker has not committed is left for the others.
+There is no one clock that could stop. Whoever looks first takes a due time; the transaction that makes the
+job also moves the schedule on. So nobody makes it twice, and what a dying worker has not committed is left
+for the others.
 """
 
 from __future__ import annotations
@@ -98,7 +99,8 @@ def take(session: Session, schedule_id: uuid.UUID, moment: float, settings: Sett
         following, is_open = table.next_after(moment), table.is_open(moment)
     except InvalidSchedule as error:
         # It was due once and never will be again, or its time zone is not known here.
-        return _give_up(session, schedule, fire_at, error)
+        _give_up(session, schedule, fire_at, error)
+        return None
     if not schedules.move(session, schedule, following, 0 if is_open else missed + 1) or not is_open:
         return None
     run = schedules.open_run(session, schedule, fire_at, missed_count=missed)

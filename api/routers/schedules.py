@@ -34,9 +34,9 @@ def create_schedule(
 ) -> Response:
     """Create a schedule: a job that is made by itself, by cron in a time zone or at an interval.
 
-    Times that pass while no worker runs come to one run. If the job that it made before has not ended, a time is
-    skipped, and its run says so. Where clocks go forward, a time that is left out comes right after the gap;
-    where they go back, a fixed time comes once.
+    Times that pass while no worker runs come to one run. If the job that it made before has not ended, a
+    time is skipped, and its run says so. Where clocks go forward, a fixed time that is left out comes right
+    after the gap; where they go back, it comes once.
     """
 
     def act(session: Session) -> Done:

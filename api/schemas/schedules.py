@@ -48,7 +48,7 @@ class WindowView(BaseModel):
 
 
 class ScheduledJob(BaseModel):
-    """What a schedule does: a job as for `…/jobs`, an import, or both in one (find_duplicates with a source)."""
+    """What a schedule does: a job as for `…/jobs`, an import, or find_duplicates with a source for both."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -106,7 +106,7 @@ class NewSchedule(BaseModel):
 
 
 class ScheduleChange(BaseModel):
-    """What is to be changed; what is left out stays. A cron expression replaces an interval, and the reverse."""
+    """What is to be changed; what is left out stays. A cron expression takes the place of an interval."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"paused": True}]})
 

@@ -85,8 +85,9 @@ def checked_rule(parameters: dict[str, Any]) -> dict[str, Any]:
 def _removed(live: lineages.Live, wanted: list[str] | None) -> NDArray[np.bool_]:
     """Tell of each image listed whether the rule would remove it."""
     is_original = live.listed["relation"] == relations.NUMBERS[relations.ORIGINAL]
-    is_copy = (live.listed["is_related"] == 0) & ~is_original
+    is_copy: NDArray[np.bool_] = (live.listed["is_related"] == 0) & ~is_original
     if wanted is None:
         return is_copy
     numbers = [relations.NUMBERS[relation] for relation in wanted]
-    return is_copy & np.isin(live.listed["relation"], numbers)
+    is_wanted: NDArray[np.bool_] = is_copy & np.isin(live.listed["relation"], numbers)
+    return is_wanted
