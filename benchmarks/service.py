@@ -46,6 +46,7 @@ from storage import contents, contexts, images
 from storage.blobs import Blobs, proxies_key
 from storage.db import Database
 from storage.settings import Settings
+from worker import logs
 from worker.celery_app import make_app
 from worker.dispatch import Dispatcher
 from worker.embedded import Embedded
@@ -66,6 +67,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    logs.set_up("warning")  # standard output is for the result
     pictures = drawn(WARM_UP + arguments.images, arguments.side)
     with tempfile.TemporaryDirectory() as folder:
         bare = bare_loop(pictures, arguments.processes)
