@@ -17,6 +17,7 @@ from api.routers import (
     comparisons,
     content,
     contexts,
+    decisions,
     groups,
     health,
     images,
@@ -53,6 +54,10 @@ TAGS = [
     {"name": "jobs", "description": "Requested pieces of work, their state, progress and errors."},
     {"name": "groups", "description": "What a job found: originals, and the images that match them."},
     {"name": "schedules", "description": "Jobs that are made by themselves, at times."},
+    {
+        "name": "decisions",
+        "description": "What people have decided about pairs of images; it outlasts jobs, names and imports.",
+    },
     {"name": "comparison", "description": "Answers about single pictures, without a job."},
     {"name": "accounts", "description": "Where a server has accounts: who you are."},
     {"name": "operation", "description": "For those who run the server."},
@@ -74,7 +79,19 @@ def create_app(settings: Settings, database: Database, blobs: Blobs, dispatcher:
         redoc_url=None,
     )
     app.state.parts = Parts(settings, database, blobs, dispatcher, JobWatcher(database), metrics, accounts)
-    for routes in (contexts, images, content, imports, jobs, groups, schedules, comparisons, tokens, health):
+    for routes in (
+        contexts,
+        images,
+        content,
+        imports,
+        jobs,
+        groups,
+        schedules,
+        comparisons,
+        tokens,
+        health,
+        decisions,
+    ):
         app.include_router(routes.router)
     app.include_router(groups.differences_router)
     refusals.install(app)

@@ -5,6 +5,9 @@ those of its matches that nobody has taken join it. So originals never match one
 a match of its own to its original: no chain of small changes joins two pictures that do not match. A member
 stays with its first original; its matches outside the group are `related`, shown and never removed.
 
+Where people have decided that both of two images are to stay, their match makes no member and no original
+lose its place: it is only seen as `related` (lookalike.decisions).
+
 A group depends only on the images connected with it by matches. So after images came or went it is enough to
 group the connected components that they touch.
 """
@@ -55,12 +58,19 @@ class Groups:
         return np.diff(self.starts)
 
 
-def group(rank: Integers, low: Integers, high: Integers, tenths: Integers, threshold_tenths: int) -> Groups:
+def group(
+    rank: Integers,
+    low: Integers,
+    high: Integers,
+    tenths: Integers,
+    threshold_tenths: int,
+    joins: NDArray[np.bool_] | None = None,
+) -> Groups:
     """Return the duplicate groups at a threshold.
 
     rank[image] is 0 for the best image, a permutation; low, high and tenths are the matches, each pair of
     images at most once, with its similarity in tenths of a percent. Those below threshold_tenths are left
-    out.
+    out. Matches for which `joins` is false relate their images, and put them in no group.
     """
     rank = np.asarray(rank, np.int64)
     kept = np.flatnonzero(np.asarray(tenths) >= threshold_tenths)
@@ -71,7 +81,8 @@ def group(rank: Integers, low: Integers, high: Integers, tenths: Integers, thres
     matches = _Matches(
         np.minimum(one, other), np.maximum(one, other), np.asarray(tenths, np.int64)[kept], kept
     )
-    originals = _originals(len(rank), matches)
+    joining = matches if joins is None else matches[np.flatnonzero(np.asarray(joins)[kept])]
+    originals = _originals(len(rank), joining)
     inside = _memberships(matches, originals)
     outside = _outside_matches(matches, originals)
     heads = inside.originals[np.flatnonzero(np.diff(inside.originals, prepend=-1))]
@@ -105,6 +116,9 @@ class _Matches:
     worse: NDArray[np.int64]
     tenths: NDArray[np.int64]
     index: NDArray[np.int64]
+
+    def __getitem__(self, chosen: NDArray[np.int64]) -> _Matches:
+        return _Matches(self.better[chosen], self.worse[chosen], self.tenths[chosen], self.index[chosen])
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,7 @@ class NewRun:
     reclaimable_bytes: int
     changes: dict[str, int]
     image_data: bytes
+    decision_data: bytes
     ended: Sequence[Ended]
     # Groups that are there as before but not as they were; not stored.
     changed_count: int
@@ -231,7 +232,7 @@ def publish(session: Session, new: NewRun) -> Grouping:
     _forget_unpublished(session, new)
     _end(session, new)
     before = update(Grouping).where(Grouping.lineage_id == new.lineage_id, Grouping.image_data.is_not(None))
-    session.execute(before.values(image_data=None), execution_options=_UNSYNCHRONIZED)
+    session.execute(before.values(image_data=None, decision_data=None), execution_options=_UNSYNCHRONIZED)
     values = {name: value for name, value in vars(new).items() if name not in ("ended", "changed_count")}
     grouping = Grouping(**values, created_at=utc_now())
     session.add(grouping)

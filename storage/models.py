@@ -64,6 +64,8 @@ class Context(Base):
     match_floor: Mapped[float] = mapped_column(Double, default=70.0)
     # Counts every change of the context's images; a job reads the images as of one revision.
     revision: Mapped[int] = mapped_column(BigInteger, default=0)
+    # Counts every change of the context's decisions.
+    decision_revision: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
@@ -297,6 +299,8 @@ class Grouping(Base):
     # Rows and contents of the images that were grouped, packed by the worker: what the next run need not look
     # at again. Of the last run only.
     image_data: Mapped[bytes | None] = mapped_column(LargeBinary)
+    # The decisions that held, packed: low content, high content and verdict. Of the last run only.
+    decision_data: Mapped[bytes | None] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 
@@ -445,6 +449,23 @@ class ScheduleRun(Base):
     reason_code: Mapped[str | None] = mapped_column(String(32))
     reason_detail: Mapped[str | None] = mapped_column(Text)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Decision(Base):
+    """What was decided about two images of a context, known by their bytes and not by their names."""
+
+    __tablename__ = "decisions"
+    __table_args__ = (UniqueConstraint("context_id", "low_sha256", "high_sha256"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
+    context_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("contexts.id", ondelete="CASCADE"))
+    # The lower of the two hashes, byte by byte, and the higher.
+    low_sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    high_sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    # One of lookalike.decisions.VERDICTS.
+    verdict: Mapped[str] = mapped_column(String(16))
+    note: Mapped[str] = mapped_column(Text, default="")
+    decided_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 
 class IdempotencyKey(Base):

@@ -1,7 +1,8 @@
 """Groups at a threshold that a job was not run with: made from its matches when asked for, and not stored.
 
 They are kept as files beside the process that made them, ordered for paging; they can be made anew at any
-time. Their ids say threshold and place: groups are followed from run to run at the own threshold of jobs.
+time. Their ids say threshold and place, and which decisions they were made with: groups are followed from run
+to run at the own threshold of jobs.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from storage.pages import WRONG_CURSOR, checked_limit, decode_cursor, encode_cur
 # A person who moves a slider to and fro comes back soon.
 KEPT_SECONDS = 24 * 3600.0
 _COUNTS = np.dtype([("image_count", "i8"), ("reclaimable_bytes", "i8"), ("similarity", "i8")])
-_ID = re.compile(r"([0-9]{1,4})\.([0-9]{1,9})")
+_ID = re.compile(r"([0-9]{1,4})\.([0-9]{1,9})(?:\.([0-9]{1,18}))?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,8 @@ class Derived:
     """The groups of a job at one threshold, memory-mapped."""
 
     threshold_tenths: int
+    # The context's decisions that count, as numbered by their changes.
+    decision_revision: int
     groups: NewGroups
     counts: NDArray[np.void]
     # Places of the groups in each order of storage.groups.SORTS.
@@ -58,20 +61,24 @@ class Derived:
         checked_sort(sort)
         start = 0
         if cursor is not None:
-            name, tenths, start = decode_cursor(cursor, str, int, int)
-            if (name, tenths) != (sort, self.threshold_tenths) or not 0 <= start <= len(self.groups):
+            *of, start = decode_cursor(cursor, str, int, int, int)
+            if of != self._same(sort) or not 0 <= start <= len(self.groups):
                 raise InvalidInput(WRONG_CURSOR)
         stop = start + checked_limit(limit)
         found = [self.packed(int(place)) for place in self.orders[sort][start:stop]]
         # The groups are what they are for ever, so a place is as good as a key.
-        more = encode_cursor([sort, self.threshold_tenths, stop]) if stop < len(self.groups) else None
+        more = encode_cursor([*self._same(sort), stop]) if stop < len(self.groups) else None
         return found, more
+
+    def _same(self, sort: str) -> list[str | int]:
+        return [sort, self.threshold_tenths, self.decision_revision]
 
     def packed(self, place: int) -> Packed:
         """Return the group at a place."""
         starts, counts = self.groups.starts, self.counts[place]
+        made_with = f".{self.decision_revision}" if self.decision_revision else ""
         return Packed(
-            f"{self.threshold_tenths}.{place}",
+            f"{self.threshold_tenths}.{place}{made_with}",
             int(self.groups.reasons[place]),
             int(counts["image_count"]),
             int(counts["reclaimable_bytes"]),
@@ -80,20 +87,27 @@ class Derived:
         )
 
 
-def place_of(group_id: str) -> tuple[int, int] | None:
-    """Return the threshold in tenths and the place in the id of a derived group, None if it is no such id."""
+def place_of(group_id: str) -> tuple[int, int, int] | None:
+    """Return threshold in tenths, place and decisions in the id of a derived group, None if it is no such."""
     found = _ID.fullmatch(group_id)
-    return (int(found[1]), int(found[2])) if found else None
+    return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
 
 
-def kept(cache_dir: Path, job_id: uuid.UUID, threshold_tenths: int, make: Callable[[], NewGroups]) -> Derived:
-    """Return the groups of a job at a threshold; the first who asks makes them."""
-    folder = cache_dir / f"groups-{job_id}-{threshold_tenths}"
+def kept(
+    cache_dir: Path,
+    job_id: uuid.UUID,
+    threshold_tenths: int,
+    decision_revision: int,
+    make: Callable[[], NewGroups],
+) -> Derived:
+    """Return the groups of a job at a threshold, with these decisions; the first who asks makes them."""
+    folder = cache_dir / f"groups-{job_id}-{threshold_tenths}-{decision_revision}"
     if not folder.is_dir():
         _write(folder, make())
     arrays = {path.stem: np.load(path, mmap_mode="r") for path in folder.glob("*.npy")}
     groups = NewGroups(arrays["listed"], arrays["starts"], arrays["reasons"], arrays["reclaimable_bytes"])
-    return Derived(threshold_tenths, groups, arrays["counts"], {sort: arrays[f"by_{sort}"] for sort in SORTS})
+    orders = {sort: arrays[f"by_{sort}"] for sort in SORTS}
+    return Derived(threshold_tenths, decision_revision, groups, arrays["counts"], orders)
 
 
 def remove_old(cache_dir: Path) -> int:

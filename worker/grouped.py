@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import relations
+from lookalike.decisions import KEEP_BOTH, NOT_DUPLICATES, VERDICTS, Decided
 from lookalike.grouping import IDENTICAL_TENTHS, Groups, group
 from storage.groups import LISTED, NewGroups
 from storage.images import Snapshot
@@ -42,10 +43,14 @@ class Entries:
 
 
 class Collection:
-    """The images of a job, their ranks, and the matches of their contents."""
+    """The images of a job, their ranks, the matches of their contents, and what was decided of those."""
 
-    def __init__(self, snapshot: Snapshot, ranks: Integers, matches: Matches) -> None:
+    def __init__(self, snapshot: Snapshot, ranks: Integers, matches: Matches, decided: Decided) -> None:
         """Take one rank an image, 0 for the best."""
+        verdicts = decided.of(matches.low_content, matches.high_content)
+        is_match = verdicts != VERDICTS.index(NOT_DUPLICATES)
+        matches = matches[is_match]
+        self._joins = verdicts[is_match] != VERDICTS.index(KEEP_BOTH)
         self._snapshot, self._ranks = snapshot, ranks
         self._contents, content_of_image = np.unique(snapshot.content_ids, return_inverse=True)
         # The images of each content, best first, one content after another.
@@ -66,7 +71,7 @@ class Collection:
     def grouped(self, threshold_tenths: int) -> Entries:
         """Return the entries at a threshold, group by group in the rank order of their originals."""
         tenths = self._matches.tenths
-        groups = group(self._content_ranks, self._low, self._high, tenths, threshold_tenths)
+        groups = group(self._content_ranks, self._low, self._high, tenths, threshold_tenths, self._joins)
         copies = self._copies_alone(groups)
         originals = np.concatenate([groups.originals, copies])
         entries = _joined(_members(groups), self._alone(copies, len(groups), threshold_tenths))

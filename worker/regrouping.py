@@ -1,4 +1,7 @@
-"""Groups of a job at any threshold, from stored matches: the same rule, not a filter on its groups."""
+"""Groups of a job at any threshold, from stored matches: the same rule, not a filter on its groups.
+
+What has been decided by now counts, whether or not it was when the job ran.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import ranking
+from lookalike.decisions import Decided
 from lookalike.errors import Conflict
 from lookalike.version import ENGINE_VERSION
-from storage import contents, images, matches
+from storage import contents, decisions, images, matches
 from storage.db import Database, Session
 from storage.groups import NewGroups
 from storage.images import Snapshot
@@ -27,9 +31,11 @@ def groups_at(job: Job, threshold_tenths: int, database: Database, check: Check)
     with database.reading() as session:
         snapshot = snapshot_of(session, job)
         check()
-        found = matches.among(session, np.unique(snapshot.content_ids), threshold_tenths, ENGINE_VERSION)
+        content_ids = np.unique(snapshot.content_ids)
+        found = matches.among(session, content_ids, threshold_tenths, ENGINE_VERSION)
+        decided = decisions.among(session, job.context_id, content_ids)
         check()
-        return grouped(session, snapshot, found, threshold_tenths, check)
+        return grouped(session, snapshot, found, decided, threshold_tenths, check)
 
 
 def snapshot_of(session: Session, job: Job) -> Snapshot:
@@ -42,9 +48,14 @@ def snapshot_of(session: Session, job: Job) -> Snapshot:
 
 
 def grouped(
-    session: Session, snapshot: Snapshot, found: Matches, threshold_tenths: int, check: Check
+    session: Session,
+    snapshot: Snapshot,
+    found: Matches,
+    decided: Decided,
+    threshold_tenths: int,
+    check: Check,
 ) -> NewGroups:
-    """Group images by the matches of their contents."""
+    """Group images by the matches of their contents and what was decided of those."""
     facts = contents.load_facts(session, snapshot.blocks, snapshot.slots)
     check()
 
@@ -53,7 +64,7 @@ def grouped(
         names = images.image_ids(session, rows)
         return [names[row] for row in rows.tolist()]
 
-    collection = Collection(snapshot, ranking.rank(facts, ids_of), found)
+    collection = Collection(snapshot, ranking.rank(facts, ids_of), found, decided)
     check()
     entries = collection.grouped(threshold_tenths)
     check()

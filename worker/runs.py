@@ -1,8 +1,9 @@
 """A job's groups as a run of their lineage: what is as it was is left alone, what is different is stored.
 
-An incremental job regroups only what it must. The images it is about are compared with those of the last run;
-the groups that list a content of which an image came, went or changed are taken apart; and with them goes
-all that matches connect with their images. Groups depend on nothing else, so what comes out is what a full
+An incremental job regroups only what it must. The images it is about are compared with those of the last run,
+and the decisions that hold with those that held; the groups that list a content of which an image came, went
+or changed, or of which something was decided, are taken apart; and with them goes all that matches connect
+with their images. Groups depend on nothing else, so what comes out is what a full
 job finds (docs/decisions/0071).
 """
 
@@ -15,10 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.decisions import Decided
 from lookalike.ids import new_id
 from lookalike.succession import Change, Members, Succession, succession
 from lookalike.version import ENGINE_VERSION
-from storage import lineages, matches
+from storage import decisions, lineages, matches
 from storage.db import Database, Session
 from storage.groups import LISTED, NewGroups
 from storage.images import Snapshot
@@ -73,8 +75,9 @@ def prepare(
         live = lineages.live(session, lineage)
         check()
         snapshot = regrouping.snapshot_of(session, job)
+        decided = decisions.among(session, job.context_id, np.unique(snapshot.content_ids))
         last = lineages.last(session, lineage) if job.parameters.get("mode") == joining.INCREMENTAL else None
-        made = _regrouped(session, last, live, snapshot, threshold_tenths, check, most_touched)
+        made = _regrouped(session, last, live, snapshot, decided, threshold_tenths, check, most_touched)
         check()
         ids = lineages.group_ids(session, lineage_id, _keys(live)[made.replaced])
     staged = _staged(live, made, ids)
@@ -99,6 +102,7 @@ def prepare(
         reclaimable_bytes=int(live.reclaimable_bytes[is_kept].sum() + made.groups.reclaimable_bytes.sum()),
         changes=staged.changes,
         image_data=squeezed(np.stack([snapshot.row_ids, snapshot.content_ids])),
+        decision_data=squeezed(_table(decided)),
         ended=staged.ended,
         changed_count=sum(version.changes not in (0, Change.NEW) for version in staged.versions),
     )
@@ -109,13 +113,14 @@ def _regrouped(
     last: Grouping | None,
     live: Live,
     snapshot: Snapshot,
+    decided: Decided,
     threshold_tenths: int,
     check: Check,
     most_touched: float,
 ) -> _Regrouped:
     contents = np.unique(snapshot.content_ids)
     if last is not None and last.image_data is not None and last.engine_version == ENGINE_VERSION:
-        touched = _touched(last, snapshot)
+        touched = np.union1d(_touched(last, snapshot), _decided_since(last, decided))
         seeds = _listed_with(live, touched)
         if len(seeds) <= most_touched * len(contents):
             reached, found = matches.connected(session, seeds, contents, threshold_tenths, ENGINE_VERSION)
@@ -123,11 +128,11 @@ def _regrouped(
             part = snapshot[np.isin(snapshot.content_ids, reached)]
             is_member = np.isin(live.listed["content"], np.union1d(reached, touched))
             is_member &= live.listed["is_related"] == 0
-            groups = regrouping.grouped(session, part, found, threshold_tenths, check)
+            groups = regrouping.grouped(session, part, found, decided, threshold_tenths, check)
             return _Regrouped(groups, np.unique(live.version[is_member]))
     found = matches.among(session, contents, threshold_tenths, ENGINE_VERSION)
     check()
-    groups = regrouping.grouped(session, snapshot, found, threshold_tenths, check)
+    groups = regrouping.grouped(session, snapshot, found, decided, threshold_tenths, check)
     return _Regrouped(groups, np.arange(len(live)))
 
 
@@ -143,6 +148,21 @@ def _touched(last: Grouping, snapshot: Snapshot) -> Integers:
     is_kept = np.zeros(len(rows), bool)
     is_kept[places[is_same]] = True
     return np.union1d(snapshot.content_ids[~is_same], contents[~is_kept])
+
+
+def _decided_since(last: Grouping, decided: Decided) -> Integers:
+    """Return the contents of pairs whose decision is not the one that held in the last run.
+
+    Matches are followed whatever was decided of them: so a pair that was parted is still taken together here,
+    and what is regrouped is too much rather than too little.
+    """
+    before = unsqueezed(last.decision_data, columns=3)
+    both, counts = np.unique(np.concatenate([before, _table(decided)]), axis=0, return_counts=True)
+    return np.unique(both[counts == 1, :2])
+
+
+def _table(decided: Decided) -> Integers:
+    return np.stack([decided.low, decided.high, decided.verdict], axis=1)
 
 
 def _listed_with(live: Live, touched: Integers) -> Integers:

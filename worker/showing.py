@@ -54,12 +54,12 @@ def page(
     """
     with database.reading() as session:
         job = _succeeded(jobs.get(session, job_id))
-        floor = contexts.get(session, job.context_id).match_floor
-        tenths = round(checked_threshold(similarity_threshold, floor) * 10)
+        context = contexts.get(session, job.context_id)
+        tenths = round(checked_threshold(similarity_threshold, context.match_floor) * 10)
         stored = groups.summary(session, job_id, tenths)
         if stored is not None:
             return stored, groups.page(session, job_id, tenths, limit, cursor, sort)
-    made = _derived(database, cache_dir, job, tenths)
+    made = _derived(database, cache_dir, job, tenths, context.decision_revision)
     packed, next_cursor = made.page(limit, cursor, sort)
     with database.reading() as session:
         return made, Page(groups.shown(session, packed), next_cursor)
@@ -72,11 +72,12 @@ def group(database: Database, cache_dir: Path, job_id: uuid.UUID, group_id: str)
         job = jobs.get(session, job_id)
         if place is None:
             return groups.get(session, job_id, group_id)
-        floor = contexts.get(session, job.context_id).match_floor
-    tenths, number = place
-    if not floor * 10 <= tenths <= 1000:
+        context = contexts.get(session, job.context_id)
+    tenths, number, made_with = place
+    # What has been decided since then may have changed all places.
+    if not context.match_floor * 10 <= tenths <= 1000 or made_with != context.decision_revision:
         raise NotFound(f"This job has no group {group_id!r}.")
-    made = _derived(database, cache_dir, _succeeded(job), tenths)
+    made = _derived(database, cache_dir, _succeeded(job), tenths, made_with)
     if number >= made.group_count:
         raise NotFound(f"This job has no group {group_id!r}.")
     with database.reading() as session:
@@ -89,10 +90,13 @@ def _succeeded(job: Job) -> Job:
     return job
 
 
-def _derived(database: Database, cache_dir: Path, job: Job, threshold_tenths: int) -> Derived:
+def _derived(
+    database: Database, cache_dir: Path, job: Job, threshold_tenths: int, decision_revision: int
+) -> Derived:
     return derived.kept(
         cache_dir,
         job.id,
         threshold_tenths,
+        decision_revision,
         lambda: regrouping.groups_at(job, threshold_tenths, database, lambda: None),
     )

@@ -22,9 +22,12 @@ def worlds(draw: st.DrawFn) -> tuple[int, list[int], list[Match]]:
     return count, list(rank), [(low, high, draw(st.integers(700, 1000))) for low, high in chosen]
 
 
-def run(rank: list[int], matches: list[Match], threshold: int = 800) -> Groups:
+def run(
+    rank: list[int], matches: list[Match], threshold: int = 800, joins: list[bool] | None = None
+) -> Groups:
     low, high, tenths = (np.array([match[k] for match in matches], np.int64) for k in range(3))
-    return group(np.array(rank, np.int64), low, high, tenths, threshold)
+    joining = None if joins is None else np.array(joins, bool)
+    return group(np.array(rank, np.int64), low, high, tenths, threshold, joining)
 
 
 def told(groups: Groups) -> dict[int, tuple[list[tuple[int, int]], list[tuple[int, int]]]]:
@@ -45,18 +48,21 @@ def entries(
     return list(zip(images[chosen].tolist(), tenths[chosen].tolist(), strict=True))
 
 
-def slow_groups(rank: list[int], matches: list[Match], threshold: int = 800) -> dict:  # type: ignore[type-arg]
+def slow_groups(  # type: ignore[no-untyped-def]
+    rank: list[int], matches: list[Match], threshold: int = 800, joins: list[bool] | None = None
+):
     """The rule of the docstring, word by word."""
-    near = {}
-    for low, high, tenths in matches:
+    near, joined = {}, set()
+    for (low, high, tenths), may_join in zip(matches, joins or [True] * len(matches), strict=True):
         if tenths >= threshold:
             near[low, high] = near[high, low] = tenths
+            joined |= {(low, high), (high, low)} if may_join else set()
     original_of: dict[int, int] = {}
     for image in sorted(range(len(rank)), key=rank.__getitem__):
         if image not in original_of:
             original_of[image] = image
             for other in range(len(rank)):
-                if (image, other) in near:
+                if (image, other) in joined:
                     original_of.setdefault(other, image)
     result = {}
     for original in sorted(set(original_of.values()), key=rank.__getitem__):
@@ -82,6 +88,16 @@ def test_groups_are_what_the_rule_says(world: tuple[int, list[int], list[Match]]
     found, expected = told(run(rank, matches)), slow_groups(rank, matches)
     assert found == expected
     assert list(found) == list(expected)
+
+
+@settings(max_examples=200, deadline=None)
+@given(worlds(), st.lists(st.booleans(), min_size=66, max_size=66))
+def test_a_match_that_may_not_join_relates_and_makes_no_member(
+    world: tuple[int, list[int], list[Match]], may_join: list[bool]
+) -> None:
+    _, rank, matches = world
+    joins = may_join[: len(matches)]
+    assert told(run(rank, matches, joins=joins)) == slow_groups(rank, matches, joins=joins)
 
 
 @settings(max_examples=100, deadline=None)

@@ -96,6 +96,7 @@ def publish(
             reclaimable_bytes=int(new.reclaimable_bytes.sum()),
             changes={"new": len(new)},
             image_data=b"",
+            decision_data=b"",
             ended=ended,
             changed_count=0,
         ),

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lookalike import relations
+from lookalike.decisions import Decided
 from lookalike.grouping import group
 from storage.groups import NewGroups
 from storage.images import Snapshot
@@ -90,7 +91,7 @@ def _groups(
         np.array(list(pairs.values()), np.int64),
         np.full(len(pairs), relations.NUMBERS[relations.RESIZED]),
     )
-    collection = Collection(snapshot, np.array(ranks)[places], matches)
+    collection = Collection(snapshot, np.array(ranks)[places], matches, Decided.nothing())
     return collection.images(
         collection.grouped(THRESHOLD), lambda image, number: np.zeros(len(set(number)), np.uint8)
     )

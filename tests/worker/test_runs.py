@@ -7,7 +7,7 @@ import itertools
 import math
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from lookalike import jobs as life
 from lookalike import relations
 from lookalike.features.record import FEATURES
 from lookalike.version import ENGINE_VERSION, EXTRACTOR_VERSION
-from storage import contents, contexts, groups, images, jobs, lineages, matches, shards
+from storage import contents, contexts, decisions, groups, images, jobs, lineages, matches, shards
 from storage.blobs import Blobs
 from storage.db import Database
 from storage.groups import Packed, ShownGroup
@@ -43,6 +43,9 @@ Steps = st.one_of(
     st.tuples(st.just("put"), st.sampled_from(NAMES), Bytes),
     st.tuples(st.just("remove"), st.sampled_from(NAMES), Bytes),
     st.tuples(st.just("rename"), st.sampled_from(NAMES), Bytes),
+    st.tuples(st.just("not_duplicates"), st.sampled_from(NAMES), Bytes),
+    st.tuples(st.just("keep_both"), st.sampled_from(NAMES), Bytes),
+    st.tuples(st.just("take_back"), st.sampled_from(NAMES), Bytes),
 )
 # Images to begin with, and what happens before each run after the first.
 Histories = st.tuples(
@@ -61,14 +64,19 @@ class World:
     salt: str
     live: dict[str, tuple[int, int]] = field(default_factory=dict)
     known: dict[tuple[int, int], int] = field(default_factory=dict)
+    # Pairs of what was drawn, in their order, and the verdict.
+    decided: dict[tuple[tuple[int, int], tuple[int, int]], str] = field(default_factory=dict)
 
     @classmethod
     def empty(cls, tools: Tools) -> World:
         with tools.database.transaction() as session:
             return cls(tools, contexts.create(session, name="world").id, uuid.uuid4().hex)
 
+    def sha256(self, drawn: tuple[int, int]) -> bytes:
+        return hashlib.sha256(f"{self.salt} {drawn}".encode()).digest()
+
     def put(self, name: str, drawn: tuple[int, int]) -> None:
-        sha256 = hashlib.sha256(f"{self.salt} {drawn}".encode()).digest()
+        sha256 = self.sha256(drawn)
         with self.tools.database.transaction() as session:
             content = contents.ensure(session, sha256, 1000 + 10 * drawn[0] + drawn[1])
             images.put_stored(session, self.context_id, name, content)
@@ -85,9 +93,26 @@ class World:
             images.remove(session, self.context_id, name)
         del self.live[name]
 
+    def decide(self, verdict: str, one: tuple[int, int], variant: int) -> None:
+        """Decide about two of a family; what is never like one another need not be told apart."""
+        other = (one[0], variant)
+        if other == one:
+            return
+        pair, hashes = (min(one, other), max(one, other)), [self.sha256(one), self.sha256(other)]
+        with self.tools.database.transaction() as session:
+            if verdict == "take_back":
+                gone = decisions.take_back_all(session, self.context_id, hashes)
+                assert gone == (self.decided.pop(pair, None) is not None)
+            else:
+                decisions.decide(session, self.context_id, hashes, verdict)
+                self.decided[pair] = verdict
+
     def do(self, step: str, name: str, drawn: tuple[int, int]) -> None:
         if step == "put":
             self.put(name, drawn)
+        elif step in ("not_duplicates", "keep_both", "take_back"):
+            if name in self.live:
+                self.decide(step, self.live[name], drawn[1])
         elif name in self.live:
             moved = self.live[name]
             self.remove(name)
@@ -145,6 +170,21 @@ class World:
         pairs = itertools.combinations(sorted(set(self.live.values())), 2)
         same = [sorted((self.known[a], self.known[b])) for a, b in pairs if a[0] == b[0]]
         return {self.verified(*pair)[:3] for pair in same}
+
+    def respects_decisions(self, groups_now: Iterable[tuple[object, ...]]) -> None:
+        """Check that no pair decided on is original and member, nor related if it is no match at all."""
+        verdicts = {
+            frozenset((self.known[one], self.known[other])): verdict
+            for (one, other), verdict in self.decided.items()
+            if one in self.known and other in self.known
+        }
+        named = {name: self.known[drawn] for name, drawn in self.live.items()}
+        for members, related, *_ in groups_now:
+            first, *others = [image[-1] for image in members]  # type: ignore[attr-defined]
+            assert not any(frozenset((first, other)) in verdicts for other in others)
+            for image_id, _, _, related_to in related:  # type: ignore[attr-defined]
+                pair = frozenset((named[image_id], named[related_to]))
+                assert verdicts.get(pair) != "not_duplicates"
 
     def stored(self, job_id: uuid.UUID, sort: str = "number", limit: int = 3) -> Shown:
         found: list[ShownGroup] = []
@@ -240,6 +280,7 @@ def test_incremental_runs_find_what_full_ones_find(
         assert world.matches() == world.expected_matches()
         now = world.stored(job.id)
         assert set(now.values()) == world.full(job)
+        world.respects_decisions(now.values())
         follows(before, now, world.differences(job.id))
         before = earlier[job.id] = now
     for number, (job_id, groups_then) in enumerate(earlier.items()):
