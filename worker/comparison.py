@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from lookalike.errors import InvalidInput
 from lookalike.features.record import FEATURES
 from lookalike.verification.comparison import Comparison, verify
 from lookalike.verification.subject import Prepared, Subject, prepare
-from storage import contents, contexts, images
+from storage import contents, contexts, decisions, images
 from storage.images import Snapshot
 from worker import snapshots
 from worker.subjects import Subjects
@@ -31,6 +32,17 @@ _ROWS_AT_A_TIME = 20_000
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """How alike two pictures are, and what was decided about them in the context: one of VERDICTS or None."""
+
+    similarity: float
+    relation: str
+    transform: dict[str, Any]
+    evidence: dict[str, Any]
+    decision: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Similar:
     """An image of a context that is like the one asked about; the comparison leads from that one to it."""
 
@@ -39,6 +51,7 @@ class Similar:
     relation: str
     transform: dict[str, Any]
     evidence: dict[str, Any]
+    decision: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +64,16 @@ class _Taken:
     image_id: str | None = None
 
 
-def compare(tools: Tools, context_id: uuid.UUID, a: Given, b: Given) -> Comparison:
+def compare(tools: Tools, context_id: uuid.UUID, a: Given, b: Given) -> Compared:
     """Compare two pictures, each an image id of the context or bytes.
 
     Raises NotFound for an unknown image, InvalidInput for one that has no features, DecodingError for bytes
     that cannot be decoded.
     """
     first, second = _taken(tools, context_id, a), _taken(tools, context_id, b)
-    return _same_file(verify(first.prepared, second.prepared), first.sha256 == second.sha256)
+    found = _same_file(verify(first.prepared, second.prepared), first.sha256 == second.sha256)
+    decision = _decided(tools, context_id, first.sha256).get(second.sha256)
+    return Compared(found.similarity, found.relation, found.transform, found.evidence, decision)
 
 
 def similar(
@@ -73,13 +88,14 @@ def similar(
         revision = contexts.get(session, context_id).revision
         snapshot = images.snapshot(session, context_id, revision)
     near = _near(tools, context_id, np.unique(snapshot.content_ids), asked.record)
-    subjects = Subjects(near, tools)
+    subjects, decided = Subjects(near, tools), _decided(tools, context_id, asked.sha256)
     found = {}
     for content_id in near.tolist():
-        comparison = verify(asked.prepared, subjects.prepared(content_id))
-        comparison = _same_file(comparison, subjects.sha256(content_id) == asked.sha256)
-        if comparison.similarity >= threshold:
-            found[content_id] = comparison
+        sha256 = subjects.sha256(content_id)
+        one = _same_file(verify(asked.prepared, subjects.prepared(content_id)), sha256 == asked.sha256)
+        if one.similarity >= threshold:
+            decision = decided.get(sha256) if sha256 else None
+            found[content_id] = Compared(one.similarity, one.relation, one.transform, one.evidence, decision)
     listed = [each for each in _listed(tools, snapshot, found) if each.image_id != asked.image_id]
     return sorted(listed, key=lambda each: (-each.similarity, each.image_id))[:limit]
 
@@ -98,6 +114,11 @@ def _taken(tools: Tools, context_id: uuid.UUID, given: Given) -> _Taken:
         record = contents.load_features(session, [content.id])[0]
     prepared = Subjects([content.id], tools).prepared(content.id)
     return _Taken(record, prepared, content.sha256, given)
+
+
+def _decided(tools: Tools, context_id: uuid.UUID, sha256: bytes) -> Mapping[bytes, str]:
+    with tools.database.reading() as session:
+        return decisions.about(session, context_id, sha256)
 
 
 def _same_file(found: Comparison, is_same: bool) -> Comparison:
@@ -132,7 +153,7 @@ def _cached(cache_dir: Path, context_id: uuid.UUID, content_ids: NDArray[np.int6
     return path
 
 
-def _listed(tools: Tools, snapshot: Snapshot, found: dict[int, Comparison]) -> list[Similar]:
+def _listed(tools: Tools, snapshot: Snapshot, found: dict[int, Compared]) -> list[Similar]:
     rows = np.flatnonzero(np.isin(snapshot.content_ids, list(found)))
     with tools.database.reading() as session:
         image_ids = images.image_ids(session, snapshot.row_ids[rows])
@@ -140,5 +161,7 @@ def _listed(tools: Tools, snapshot: Snapshot, found: dict[int, Comparison]) -> l
     for row in rows.tolist():
         one = found[int(snapshot.content_ids[row])]
         image_id = image_ids[int(snapshot.row_ids[row])]
-        result.append(Similar(image_id, one.similarity, one.relation, one.transform, one.evidence))
+        result.append(
+            Similar(image_id, one.similarity, one.relation, one.transform, one.evidence, one.decision)
+        )
     return result

@@ -26,6 +26,7 @@ router = APIRouter(
 )
 
 _LINES = {"content": {decision_files.MEDIA_TYPE: {"schema": {"type": "string"}}}}
+_FILE = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
 
 @router.post(
@@ -85,7 +86,9 @@ def export_decisions(context_id: uuid.UUID, parts: TheParts, client_id: ClientId
 
 
 @router.post(
-    "/import", responses=documented(413), openapi_extra={"requestBody": {"required": True, **_LINES}}
+    "/import",
+    responses=documented(413),
+    openapi_extra={"requestBody": {"required": True, "content": _FILE}},
 )
 async def import_decisions(
     context_id: uuid.UUID, request: Request, parts: TheParts, client_id: ClientId

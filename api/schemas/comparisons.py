@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.values import Threshold
-from lookalike.verification.comparison import Comparison
-from worker.comparison import Similar
+from worker.comparison import Compared, Similar
 
 LARGEST_LIMIT = 1000
 
@@ -32,9 +31,12 @@ class ComparisonView(BaseModel):
     relation: str = Field(examples=["reencoded"])
     transform: dict[str, Any] = Field(description="How the second is made from the first.")
     evidence: dict[str, Any] = Field(description="What was found at each step.")
+    decision: Literal["not_duplicates", "keep_both"] | None = Field(
+        description="What was decided about the two in this context."
+    )
 
     @classmethod
-    def of(cls, found: Comparison) -> Self:
+    def of(cls, found: Compared) -> Self:
         """Return what is shown of a comparison."""
         return cls.model_validate({name: getattr(found, name) for name in cls.model_fields})
 

@@ -122,7 +122,9 @@ def _owned(owner: httpx.Client) -> Owned:
     put = owner.put(f"/v1/contexts/{context}/images/private.jpg", content=PICTURE)
     assert put.status_code == 201, put.text
     job = owner.post(f"/v1/contexts/{context}/jobs", json={"kind": "find_duplicates"}).json()["id"]
-    values = {"context_id": context, "job_id": job, "image_id": "private.jpg"}
+    pair = {"verdict": "keep_both", "sha256": ["0" * 64, "1" * 64]}
+    decision = owner.post(f"/v1/contexts/{context}/decisions", json=pair).json()["items"][0]["id"]
+    values = {"context_id": context, "job_id": job, "image_id": "private.jpg", "decision_id": decision}
     return Owned(values, _shown(owner, values))
 
 
@@ -136,7 +138,12 @@ def _shown(owner: httpx.Client, values: dict[str, str]) -> dict[str, Any]:
     context = f"/v1/contexts/{values['context_id']}"
     return {
         path: owner.get(path).json()
-        for path in (context, f"{context}/images", f"/v1/jobs/{values['job_id']}")
+        for path in (
+            context,
+            f"{context}/images",
+            f"{context}/decisions",
+            f"/v1/jobs/{values['job_id']}",
+        )
     }
 
 
