@@ -20,7 +20,7 @@ from lookalike.index import cost, flat
 from lookalike.index.bands import budgets
 from lookalike.index.equal import Distinct, collapse
 from lookalike.index.pairs import Pairs, gathered
-from lookalike.index.words import Hashes
+from lookalike.index.words import Hashes, Rows
 
 DEFAULT_MEMORY_BYTES = 1 << 30
 _RING_BYTES_A_ROW = 8 + 8 + 4
@@ -60,10 +60,12 @@ def self_join(hashes: Hashes, radius: int, cores: int = 1) -> Pairs:
 def self_join_distinct(hashes: Hashes, radius: int, cores: int = 1) -> DistinctPairs:
     """Return the self-join with equal hashes collapsed: `pairs` number the distinct hashes in row order."""
     distinct = collapse(hashes)
-    if distinct.has_equals:
-        hashes = np.ascontiguousarray(hashes[distinct.rows])
-    shards = plan_shards(len(hashes), hashes.shape[1] * 8, radius)
-    return DistinctPairs(distinct, run_shards(hashes, shards, cores))
+    shards = plan_shards(len(distinct.rows), hashes.shape[1] * 8, radius)
+    if not distinct.has_equals:
+        return DistinctPairs(distinct, run_shards(hashes, shards, cores))
+    # The distinct rows are named, not copied: the hashes of a large collection are there once.
+    found = run_shards(hashes, shards, cores, distinct.rows)
+    return DistinctPairs(distinct, Pairs(distinct.number[found.i], distinct.number[found.j], found.distance))
 
 
 def join(new: Hashes, stored: Hashes, radius: int, cores: int = 1) -> Pairs:
@@ -92,27 +94,32 @@ def plan_shards(
     return _shards(new, stored, bits, radius, memory_bytes) + _shards(new, new, bits, radius, memory_bytes)
 
 
-def run_shards(hashes: Hashes, shards: Iterable[Shard], cores: int = 1) -> Pairs:
+def run_shards(hashes: Hashes, shards: Iterable[Shard], cores: int = 1, chosen: Rows | None = None) -> Pairs:
     """Return the pairs of all shards, sorted; the kernels release the GIL, so threads run side by side."""
     if cores == 1:
-        return gathered([part for shard in shards for part in stream_shard(hashes, shard)])
+        return gathered([part for shard in shards for part in stream_shard(hashes, shard, chosen)])
     with ThreadPoolExecutor(cores) as threads:
-        return gathered(list(threads.map(lambda shard: run_shard(hashes, shard), shards)))
+        return gathered(list(threads.map(lambda shard: run_shard(hashes, shard, chosen), shards)))
 
 
-def run_shard(hashes: Hashes, shard: Shard) -> Pairs:
+def run_shard(hashes: Hashes, shard: Shard, chosen: Rows | None = None) -> Pairs:
     """Return the pairs of one shard, i < j, sorted."""
-    return gathered(list(stream_shard(hashes, shard)))
+    return gathered(list(stream_shard(hashes, shard, chosen)))
 
 
-def stream_shard(hashes: Hashes, shard: Shard) -> Iterator[Pairs]:
-    """Yield the pairs of one shard in parts of at most half a million, for memory that no data can exceed."""
+def stream_shard(hashes: Hashes, shard: Shard, chosen: Rows | None = None) -> Iterator[Pairs]:
+    """Yield the pairs of one shard in parts of at most half a million, for memory that no data can exceed.
+
+    The shard's ranges are of the ascending chosen rows, if some were chosen; pairs name rows of hashes.
+    """
     rows, against = range(*shard["rows"]), range(*shard["against"])
     if shard["way"] == "ring":
         from lookalike.index import bands, ring
 
         order = bands.bit_order(hashes)
-        return ring.pairs_of_band(hashes, rows, against, shard["band"], order, shard["radius"])
+        return ring.pairs_of_band(hashes, rows, against, shard["band"], order, shard["radius"], chosen)
+    if chosen is not None:
+        return _named(chosen, stream_shard(np.ascontiguousarray(hashes[chosen]), shard))
     if shard["way"] == "brute":
         from lookalike.index import brute
 
@@ -132,6 +139,10 @@ def warm() -> None:
     from lookalike.index.equal_table import first_equal_rows
 
     first_equal_rows(np.zeros((4, 4), np.uint64))
+
+
+def _named(chosen: Rows, parts: Iterable[Pairs]) -> Iterator[Pairs]:
+    return (Pairs(chosen[part.i], chosen[part.j], part.distance) for part in parts)
 
 
 def _shards(rows: range, against: range, bits: int, radius: int, memory_bytes: int) -> list[Shard]:

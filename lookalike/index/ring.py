@@ -16,14 +16,14 @@ which the flips stay below the budgets at *every* step of the way (the cycle lem
   lowest of them only. So no pair comes twice, nothing global is remembered, and bands and ranges of rows are
   independent shards.
 
-What passes has its full distance taken, so the result is exact; nothing depends on the data but the speed.
+What passes is held until some thousands are there; then their rows, which lie anywhere in memory, are asked
+for ahead of their turn, and each has its full distance taken. So the result is exact; nothing depends on the
+data but the speed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,18 +31,18 @@ from numpy.typing import NDArray
 from lookalike.index.bands import Band, band_masks, budgets, key_bits_for, make_band
 from lookalike.index.found import Found
 from lookalike.index.pairs import Pairs
-from lookalike.index.ring_kernels import count_keys, join_buckets, place_rows
-from lookalike.index.vectors import PADDING
-from lookalike.index.words import Hashes, read_only, to_words
+from lookalike.index.ring_kernels import (
+    Rule,
+    SortedRows,
+    count_keys,
+    join_buckets,
+    place_rows,
+    room_to_hold,
+)
+from lookalike.index.vectors import PADDING, lanes_of
+from lookalike.index.words import Hashes, Rows, read_only, to_words
 
-
-@dataclass(frozen=True)
-class SortedRows:
-    """Rows of a range sorted by their key in one band; bucket k is `[starts[k], starts[k + 1])`."""
-
-    rows: NDArray[np.int32]
-    filters: NDArray[np.unsignedinteger[Any]]
-    starts: NDArray[np.int64]
+EVERY_ROW: Rows = np.empty(0, np.int32)
 
 
 def pairs_of_band(
@@ -52,37 +52,41 @@ def pairs_of_band(
     number: int,
     order: NDArray[np.int64],
     radius: int,
+    chosen: Rows | None = None,
 ) -> Iterator[Pairs]:
     """Yield, in parts of bounded size, the pairs within radius whose lowest band is `number`.
 
     One row is of `queries`, the other of `candidates`: two ranges of rows of hashes that are equal or do not
-    overlap.
+    overlap; ranges of the chosen rows, if some were chosen. Pairs always name rows of hashes.
     """
+    if chosen is None:
+        chosen = EVERY_ROW
     hashes = read_only(hashes)
     band = make_band(number, order, radius, key_bits_for(max(len(queries), len(candidates))))
     if len(band.masks) == 0:
         return
-    asked = sort_rows(hashes, queries, band)
-    given = asked if queries == candidates else sort_rows(hashes, candidates, band)
-    words = to_words(hashes)
+    asked = sort_rows(hashes, queries, band, chosen)
+    given = asked if queries == candidates else sort_rows(hashes, candidates, band, chosen)
     shares = budgets(len(order), radius)
-    found = Found()
+    rule = Rule(to_words(hashes), band_masks(order), shares, band.reach, number, radius)
+    lanes = lanes_of(given.filters)
+    held, found = room_to_hold(), Found()
     position = np.zeros(4, np.int64)
     while position[0] < len(band.masks):
         count = join_buckets(
-            asked.rows, asked.filters, asked.starts, given.rows, given.filters, given.starts,
-            queries == candidates, band.masks, band.radii, words, band_masks(order), shares, band.reach,
-            number, radius, position, found.i, found.j, found.distance,
+            asked, given, queries == candidates, band.masks, band.radii, lanes, rule,
+            position, held, found.i, found.j, found.distance,
         )  # fmt: skip
         yield found.take(count)
 
 
-def sort_rows(hashes: Hashes, rows: range, band: Band) -> SortedRows:
+def sort_rows(hashes: Hashes, rows: range, band: Band, chosen: Rows = EVERY_ROW) -> SortedRows:
     """Return the rows of the range by their key in the band, with the filter words beside them."""
+    chosen = read_only(chosen)
     codes = np.empty(len(rows), np.uint64)
     starts = np.zeros((1 << band.key_bits) + 1, np.int64)
-    count_keys(hashes, rows.start, band.key_bits, band.code_bytes, band.code_tables, codes, starts)
+    count_keys(hashes, chosen, rows.start, band.key_bits, band.code_bytes, band.code_tables, codes, starts)
     sorted_rows = np.empty(len(rows), np.int32)
     filters = np.zeros(len(rows) + PADDING, band.filter_type)
-    place_rows(codes, rows.start, band.key_bits, starts, sorted_rows, filters)
+    place_rows(codes, chosen, rows.start, band.key_bits, starts, sorted_rows, filters)
     return SortedRows(sorted_rows, filters, starts)

@@ -55,6 +55,46 @@ def _any_near(planes: int) -> Callable[..., Any]:
     return any_near
 
 
+@intrinsic
+def _near_lanes(typing: Any, queries: Any, query: Any, candidates: Any, first: Any, radius: Any) -> Any:
+    signature = types.uint64(queries, types.intp, candidates, types.intp, types.uint64)
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        asked, given = (context.make_array(signature.args[k])(context, builder, args[k]) for k in (0, 2))
+        loop = _Loop(builder, candidates.dtype.bitwidth)
+        query = loop.splat(builder.load(builder.gep(asked.data, [args[1]])))
+        pointer = builder.bitcast(builder.gep(given.data, [args[3]]), loop.words.as_pointer())
+        counts = loop.bit_counts(builder.xor(loop.load(pointer, ir.Constant(_I64, 0)), query))
+        limit = loop.splat(args[4] if loop.words.element.width == 64 else builder.trunc(args[4], _I32))
+        near = builder.icmp_unsigned("<=", counts, limit)
+        return builder.zext(builder.bitcast(near, ir.IntType(loop.words.count)), _I64)
+
+    return signature, code
+
+
+@intrinsic
+def _prefetch(typing: Any, array: Any, row: Any) -> Any:
+    signature = types.void(array, types.intp)
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0])
+        columns = cgutils.unpack_tuple(builder, data.shape)[-1]
+        pointer = builder.bitcast(builder.gep(data.data, [builder.mul(columns, args[1])]), _BYTE.as_pointer())
+        # For reading, to be kept in all caches, data and not code.
+        hints = [ir.Constant(_I32, hint) for hint in (0, 3, 1)]
+        function = ir.FunctionType(ir.VoidType(), [pointer.type, _I32, _I32, _I32])
+        name = f"llvm.prefetch.{pointer.type.intrinsic_name}"
+        builder.call(cgutils.get_or_insert_function(builder.module, function, name), [pointer, *hints])
+        return context.get_dummy_value()
+
+    return signature, code
+
+
+def lanes_of(words: Any) -> int:
+    """Return how many words of an array `near_lanes` looks at."""
+    return VECTOR_BYTES // int(words.dtype.itemsize)
+
+
 def _plane_starts(builder: Any, array: Any, planes: int) -> list[Any]:
     columns = cgutils.unpack_tuple(builder, array.shape)[-1]
     return [
@@ -156,3 +196,10 @@ def _ones(vector: Any) -> Any:
 
 
 any_near_1, any_near_2, any_near_3, any_near_4 = (_any_near(planes) for planes in (1, 2, 3, 4))
+near_lanes: Any = _near_lanes
+"""Tell which of `lanes_of` candidates from one on are at most radius bits from a query: bit k is lane k.
+
+What lies beyond the caller's last candidate is told of too.
+"""
+prefetch: Any = _prefetch
+"""Ask for the start of a row of a C-ordered array before it is needed; nothing waits for it."""

@@ -13,6 +13,9 @@ Hashes = NDArray[np.uint8]
 Words = NDArray[np.uint64]
 """(rows, bits / 64) uint64, the last word filled up with zero bits."""
 
+Rows = NDArray[np.int32]
+"""Numbers of rows."""
+
 
 def to_words(hashes: Hashes) -> Words:
     """Return hashes (N, bytes) as words (N, ceil(bytes / 8)); no copy where the bytes already lie so."""

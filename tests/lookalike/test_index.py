@@ -77,6 +77,37 @@ def test_any_order_of_bits_gives_the_same_pairs(seed: int, count: int, bits: int
     assert_equal(ring_join(hashes, radius, order), flat.self_join(hashes, radius))
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 60), st.sampled_from([64, 256]), st.integers(0, 76))
+def test_chosen_rows_are_joined_as_if_there_were_no_others(
+    seed: int, count: int, bits: int, radius: int
+) -> None:
+    hashes = make_hashes(seed, count, bits, min(radius, bits))
+    chosen = np.flatnonzero(np.random.default_rng(seed).random(count) < 0.7).astype(np.int32)
+    expected = flat.self_join(hashes[chosen], radius)
+    ways = ["flat", "brute", "ring"] if radius <= bits // 4 else ["flat", "brute"]
+    for way in ways:
+        rows = [0, len(chosen)]
+        bands_of_way = np.flatnonzero(bands.budgets(bits, radius)).tolist() if way == "ring" else [0]
+        shards: list[Shard] = [
+            {"way": way, "bits": bits, "radius": radius, "rows": rows, "against": rows, "band": band}
+            for band in bands_of_way
+        ]
+        found = run_shards(hashes, shards, chosen=chosen)
+        assert_equal(found, Pairs(chosen[expected.i], chosen[expected.j], expected.distance))
+
+
+def test_buckets_of_more_than_a_block_of_equal_keys_lose_and_repeat_no_pair() -> None:
+    random = np.random.default_rng(1)
+    hashes = random.integers(0, 256, (9_000, 32), np.uint8)
+    # One key in every band but two: 9,000 rows in one bucket, in several blocks and groups of queries.
+    hashes[:, :28] = hashes[0, :28]
+    rows = range(len(hashes))
+    expected = gathered(list(brute.pairs_between(hashes, rows, rows, 7)))
+    assert len(expected) > 40_000
+    assert_equal(ring_join(hashes, 7, np.arange(256, dtype=np.int64)), expected)
+
+
 def test_many_rows_with_long_keys_give_the_pairs_of_brute_force() -> None:
     hashes = make_hashes(3, 30_000, 256, 20)
     rows = range(len(hashes))
