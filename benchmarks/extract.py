@@ -1,8 +1,14 @@
 """CPU time of extraction per image, decoding apart, beside other perceptual hashes in the same run.
 
-    python benchmarks/extract.py PATH [--limit N] [--repeats N] [--json]
+    python benchmarks/extract.py PATH [--megapixels 2 12] [--limit N] [--repeats N] [--json]
 
-Rivals that are not installed are left out. Times are CPU time of one process, the least of the repeats.
+PATH is a folder of images. With --megapixels they are made that large as well: enlarged, with grain,
+saved as JPEG of quality 90, as photos come from phones. All that the extract stage does with an image counts:
+decoding, features, proxy. Rivals that are not installed are left out:
+
+    pip install imagehash imagededup czkawka
+
+Times are CPU time of one process, the least of the repeats.
 """
 
 from __future__ import annotations
@@ -12,13 +18,16 @@ import io
 import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 # As in the workers, and before NumPy is loaded.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import numpy as np
 from PIL import Image
 
 from lookalike.decoding import decode
@@ -27,12 +36,15 @@ from lookalike.features import proxy
 from lookalike.features.extraction import extract
 from lookalike.features.record import FEATURES
 
+GRAIN = 3.0  # gray levels: a 12 MP photo then has about 2 MB, as those of phones
+
 Work = Callable[[bytes, Path], object]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("path", type=Path, help="a folder of images, or one image")
+    parser.add_argument("--megapixels", type=float, nargs="*", default=[], help="sizes to make of the images")
     parser.add_argument("--limit", type=int, default=200, help="images at most, spread over the folder")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", action="store_true")
@@ -42,6 +54,11 @@ def main() -> int:
         print(f"There is no image that can be decoded in {arguments.path}.", file=sys.stderr)
         return 2
     result = _measured(images, arguments.repeats)
+    if arguments.megapixels:
+        result["sizes"] = {
+            f"{megapixels:g}": _measured_at(images, megapixels, arguments.repeats)
+            for megapixels in arguments.megapixels
+        }
     print(json.dumps(result) if arguments.json else _table(result))
     return 0
 
@@ -59,7 +76,29 @@ def _readable(path: Path, limit: int) -> list[tuple[bytes, Path]]:
     return images
 
 
-def _measured(images: list[tuple[bytes, Path]], repeats: int) -> dict[str, object]:
+def _measured_at(images: list[tuple[bytes, Path]], megapixels: float, repeats: int) -> dict[str, Any]:
+    """Return what _measured does for the images made so large."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = []
+        for number, (data, _) in enumerate(images):
+            path = Path(folder, f"{number}.jpg")
+            path.write_bytes(_enlarged(data, megapixels, np.random.default_rng(number)))
+            made.append((path.read_bytes(), path))
+        return _measured(made, repeats)
+
+
+def _enlarged(data: bytes, megapixels: float, generator: np.random.Generator) -> bytes:
+    image = decode(data).image
+    factor = (megapixels * 1e6 / (image.width * image.height)) ** 0.5
+    size = round(image.width * factor), round(image.height * factor)
+    pixels = np.asarray(image.resize(size, Image.Resampling.LANCZOS), np.float32)
+    grain = generator.normal(0, GRAIN, pixels.shape[:2]).astype(np.float32)[..., None]
+    out = io.BytesIO()
+    Image.fromarray((pixels + grain).clip(0, 255).astype(np.uint8)).save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+def _measured(images: list[tuple[bytes, Path]], repeats: int) -> dict[str, Any]:
     works: dict[str, Work] = {
         "extract": lambda data, _: extract(data),
         "decode": lambda data, _: decode(data, shrink_to=proxy.PIXELS),
@@ -75,6 +114,7 @@ def _measured(images: list[tuple[bytes, Path]], repeats: int) -> dict[str, objec
         "images": len(images),
         "cpu_ms_per_image": round(cpu_ms.pop("extract"), 3),
         "decode_cpu_ms_per_image": round(cpu_ms.pop("decode"), 3),
+        "file_bytes_per_image": round(sum(len(data) for data, _ in images) / len(images)),
         "bytes_per_image": FEATURES.itemsize,
         "proxy_bytes_per_image": round(sum(len(extract(data).proxy) for data, _ in images) / len(images)),
         "rivals": {name: {"cpu_ms_per_image": round(ms, 3)} for name, ms in cpu_ms.items()},
@@ -113,13 +153,20 @@ def _rivals() -> dict[str, Work]:
     return rivals
 
 
-def _table(result: dict[str, object]) -> str:
-    lines = [f"{result['images']} images, {result['bytes_per_image']} bytes of features each"]
-    lines.append(f"{'lookalike':<20}{result['cpu_ms_per_image']:>9} ms CPU an image")
-    lines.append(f"{'  of it decoding':<20}{result['decode_cpu_ms_per_image']:>9}")
-    rivals = result["rivals"]
-    assert isinstance(rivals, dict)
-    lines += [f"{name:<20}{figures['cpu_ms_per_image']:>9}" for name, figures in rivals.items()]
+def _table(result: dict[str, Any]) -> str:
+    sizes = {"as they are": result, **{f"{size} MP": one for size, one in result.get("sizes", {}).items()}}
+    rows = {
+        "MB of a file": [one["file_bytes_per_image"] / 1e6 for one in sizes.values()],
+        "lookalike": [one["cpu_ms_per_image"] for one in sizes.values()],
+        "  of it decoding": [one["decode_cpu_ms_per_image"] for one in sizes.values()],
+    }
+    for name in result["rivals"]:
+        rows[name] = [one["rivals"][name]["cpu_ms_per_image"] for one in sizes.values()]
+    lines = [
+        f"{result['images']} images, {result['bytes_per_image']} bytes of features each; ms of CPU an image",
+        f"{'':<20}" + "".join(f"{name:>14}" for name in sizes),
+    ]
+    lines += [f"{name:<20}" + "".join(f"{value:>14.2f}" for value in values) for name, values in rows.items()]
     return "\n".join(lines)
 
 
