@@ -11,8 +11,14 @@ from api.accounts import Accounts
 from lookalike.errors import InvalidToken, LookalikeError, NotAuthenticated
 from storage.db import OperationalError
 
-# Nothing under these is anybody's: how the server is, how it is asked, and where one gets a token.
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json", "/connect/token", "/oauth2/token"})
+OPEN_PATHS = frozenset(
+    {
+        # Nothing under these is anybody's: how the server is, how it is asked, and where one gets a token.
+        *("/healthz", "/readyz", "/docs", "/openapi.json", "/connect/token", "/oauth2/token"),
+        # No client's either: the operator has a token for it alone.
+        "/metrics",
+    }
+)
 
 
 class Authentication:

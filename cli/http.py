@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import ipaddress
 import signal
 import socket
 import sys
 from typing import TYPE_CHECKING
 
-from lookalike.errors import Unavailable
+from lookalike.errors import InvalidInput, Unavailable
 
 if TYPE_CHECKING:
     from cli.wiring import Parts
+    from storage.settings import Settings
 
 # How long open event streams may take to end once the server is told to stop.
 GRACE_SECONDS = 3
 BACKLOG = 2048
+UNGUARDED = (
+    "On {host} other machines could reach this server, and it has no accounts: they may read and delete all "
+    "that is in it. Set LOOKALIKE_AUTH=clients and make a client with `lookalike clients add NAME`; or, if "
+    "that is what you want, say --open-to-everybody (LOOKALIKE_OPEN_TO_EVERYBODY=yes)."
+)
 
 
 def run(parts: Parts, listener: socket.socket) -> None:
@@ -40,14 +47,22 @@ def _leave(number: int, frame: object) -> None:
     sys.exit(0)
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """Take the address before anything else starts; raise Unavailable that says who has it."""
+def listening(host: str, port: int, settings: Settings, *, is_open: bool = False) -> socket.socket:
+    """Take the address before anything else starts; raise Unavailable that says who has it.
+
+    Raises InvalidInput where others could reach a server that asks nobody who they are.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        if settings.auth == "open" and not (is_open or settings.open_to_everybody):
+            _check_loopback(host, listener)
         listener.listen(BACKLOG)
+    except InvalidInput:
+        listener.close()
+        raise
     except OSError as error:
         listener.close()
         reason = error.strerror or str(error)
@@ -55,6 +70,13 @@ def listening(host: str, port: int) -> socket.socket:
             f"Cannot listen on {host}:{port}: {reason}. Choose another --host or --port."
         ) from None
     return listener
+
+
+def _check_loopback(host: str, listener: socket.socket) -> None:
+    # Of the socket, not of the name that was given: a name means what the machine's resolver says.
+    address = ipaddress.ip_address(listener.getsockname()[0].partition("%")[0])
+    if not (getattr(address, "ipv4_mapped", None) or address).is_loopback:
+        raise InvalidInput(UNGUARDED.format(host=host))
 
 
 def url_of(listener: socket.socket) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cli.commands.clients import clients
 from cli.commands.compare import compare
 from cli.commands.find import find
 from cli.commands.schedules import schedules
@@ -53,6 +54,7 @@ app.add_typer(schedules, name="schedules", rich_help_panel=on_this_machine)
 app.command(rich_help_panel=with_servers)(api)
 app.command(rich_help_panel=with_servers)(worker)
 app.command(rich_help_panel=with_servers)(migrate)
+app.add_typer(clients, name="clients", rich_help_panel="Accounts, on one machine or with servers")
 
 
 def main() -> None:

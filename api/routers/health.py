@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from typing import Literal
 
 import structlog
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from api.dependencies import TheParts
 from api.parts import Parts
-from lookalike.errors import LookalikeError, Unavailable
+from api.problems import documented
+from lookalike.errors import LookalikeError, NotAuthenticated, Unavailable
 from lookalike.jobs import QUEUES
 from storage import jobs
 
@@ -52,14 +54,30 @@ def check_readiness(parts: TheParts, response: Response) -> Readiness:
 @router.get(
     "/metrics",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {}}, "description": "Metrics."}},
+    responses={200: {"content": {"text/plain": {}}, "description": "Metrics."}, **documented(401)},
 )
-def show_metrics(parts: TheParts) -> Response:
-    """Count requests and jobs, for Prometheus."""
+def show_metrics(request: Request, parts: TheParts) -> Response:
+    """Count requests and jobs, for Prometheus.
+
+    They are the operator's, as they are of all clients: if `LOOKALIKE_METRICS_TOKEN` is set, it must be sent
+    as `Authorization: Bearer …`; with accounts and without it, nobody sees them.
+    """
+    _check_operator(request, parts)
     with parts.database.reading() as session:
         counts = jobs.state_counts(session)
     text, media_type = parts.metrics.exposition(counts, parts.watcher.waiter_count)
     return Response(text, media_type=media_type)
+
+
+def _check_operator(request: Request, parts: Parts) -> None:
+    expected = parts.settings.metrics_token
+    if not expected and not parts.accounts.are_asked:
+        return
+    if not expected:
+        raise NotAuthenticated("Metrics are for the operator: set LOOKALIKE_METRICS_TOKEN and send it.")
+    given = request.headers.get("authorization", "").removeprefix("Bearer ")
+    if not hmac.compare_digest(given.encode(), expected.encode()):
+        raise NotAuthenticated("Metrics are for the operator: send LOOKALIKE_METRICS_TOKEN as bearer token.")
 
 
 def _told(name: str, check: Callable[[Parts], None], parts: Parts) -> str:

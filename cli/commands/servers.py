@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands.serve import HOST_HELP
+from cli.commands.serve import HOST_HELP, OpenToEverybody
 from lookalike.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 def api(
     host: Annotated[str, typer.Option(help=HOST_HELP)] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8080,
+    open_to_everybody: OpenToEverybody = False,
 ) -> None:
     """Serve the HTTP API. Workers run elsewhere: start at least one `lookalike worker`."""
     settings, broker_url = _settings_for_servers()
     from cli.http import listening, run
 
-    with listening(host, port) as listener:
+    with listening(host, port, settings, is_open=open_to_everybody) as listener:
         from cli import wiring
 
         wiring.log_to_standard_error(settings.log_level)

@@ -31,11 +31,11 @@ def walkthrough() -> str:
     return str(block)
 
 
-def walk(url: str, photos: Path) -> list[Any]:
+def walk(url: str, photos: Path, **variables: str) -> list[Any]:
     """Run the block with bash, and return the JSON values that it prints."""
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", walkthrough()],
-        env=environment(SERVER=url, PHOTOS=str(photos)),
+        env=environment(SERVER=url, PHOTOS=str(photos), **variables),
         capture_output=True,
         text=True,
         timeout=90,

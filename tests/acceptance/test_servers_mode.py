@@ -72,16 +72,34 @@ def compose(values: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
         yield url
 
 
+@pytest.fixture(scope="module")
+def token(compose: str, values: dict[str, str]) -> str:
+    """A token of a client that was added as the compose file says."""
+    added = run("clients", "add", "demo", **variables("api", values))
+    assert added.returncode == 0, added.stderr
+    printed = dict(line.split("=") for line in added.stdout.splitlines())
+    form = {"grant_type": "client_credentials", **printed}
+    return str(httpx.post(f"{compose}/connect/token", data=form).raise_for_status().json()["access_token"])
+
+
+def test_compose_comes_up_with_accounts(compose: str) -> None:
+    assert httpx.get(f"{compose}/v1/contexts").status_code == 401
+
+
 @needs_curl
-def test_the_readme_walk_through_runs_in_servers_mode_too(compose: str, demo_photos: Path) -> None:
-    check(walk(compose, demo_photos))
+def test_the_readme_walk_through_runs_in_servers_mode_too(
+    compose: str, token: str, demo_photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / ".curlrc").write_text(f'header = "Authorization: Bearer {token}"\n')
+    check(walk(compose, demo_photos, CURL_HOME=str(tmp_path)))
 
 
-def test_a_job_over_http_gives_the_demo_groups(compose: str, demo_photos: Path) -> None:
+def test_a_job_over_http_gives_the_demo_groups(compose: str, token: str, demo_photos: Path) -> None:
     from cli.demo.__main__ import expected
 
     paths = sorted(demo_photos.rglob("*.*"))
-    with httpx.Client(base_url=compose, timeout=90, headers={"Prefer": "wait=60"}) as client:
+    headers = {"Prefer": "wait=60", "Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=compose, timeout=90, headers=headers) as client:
         context = client.post("/v1/contexts", json={"name": "demo"}).raise_for_status().json()["id"]
         files = [("files", (path.name, path.read_bytes())) for path in paths]
         ids = {"image_id": [path.relative_to(demo_photos).as_posix() for path in paths]}

@@ -26,6 +26,7 @@ from worker.celery_app import make_app
 from worker.dispatch import Dispatcher
 
 MOST_BYTES = 400_000
+METRICS_TOKEN = "the operator's"
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
@@ -106,6 +107,7 @@ def guarded(
             database_url=url,
             broker_url=broker_url,
             auth="clients",
+            metrics_token=METRICS_TOKEN,
             import_roots=[folder / "import root"],
         )
         database = Database(url)

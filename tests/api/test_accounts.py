@@ -7,11 +7,17 @@ import httpx
 import jwt
 import pytest
 
+from api.app import create_app
 from storage import clients, signing_keys
+from storage.blobs import Blobs
 from storage.clients import Credentials
 from storage.db import Database
+from storage.settings import Settings
 from storage.types import utc_now
-from tests.api.conftest import Guarded
+from tests.api.conftest import METRICS_TOKEN, Guarded
+from tests.api.serving import serving
+from worker.celery_app import make_app
+from worker.dispatch import Dispatcher
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -143,6 +149,25 @@ def test_without_accounts_everybody_gets_a_token_and_nobody_needs_one(
     assert answer.json()["access_token"]
     for headers in ({}, bearer(answer.json()["access_token"]), bearer("anything")):
         assert client.get("/v1/contexts", headers=headers).status_code == 200
+
+
+def test_metrics_are_the_operators_alone(guarded: Guarded) -> None:
+    assert guarded.let_in("owner").get("/metrics").status_code == 401
+    shown = guarded.stranger.get("/metrics", headers=bearer(METRICS_TOKEN))
+    assert shown.status_code == 200
+    assert 'lookalike_jobs{state="queued"}' in shown.text
+
+
+def test_without_an_operators_token_nobody_sees_metrics_of_all_clients(settings: Settings) -> None:
+    settings = settings.model_copy(update={"auth": "clients", "broker_url": "redis+socket:///nowhere"})
+    database = Database(settings.database_url)
+    dispatcher = Dispatcher(database, make_app(str(settings.broker_url), settings))
+    with serving(create_app(settings, database, Blobs(settings.blob_url), dispatcher)) as client:
+        for headers in ({}, bearer("x"), {"Authorization": ""}):
+            answer = client.get("/metrics", headers=headers)
+            assert answer.status_code == 401
+            assert "LOOKALIKE_METRICS_TOKEN" in answer.json()["detail"]
+    database.dispose()
 
 
 def _key(database: Database) -> bytes:

@@ -19,7 +19,7 @@ OPEN = {
     ("POST", "/connect/token"),
     ("POST", "/oauth2/token"),
 }
-# The operator's, see test_metrics: no client has anything there.
+# The operator's: no client has anything there.
 OPERATION = {("GET", "/metrics")}
 PICTURE = jpeg(photo(1))
 

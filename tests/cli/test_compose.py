@@ -81,6 +81,16 @@ def test_services_wait_for_what_they_need() -> None:
             assert one_shot or "test" in SERVICES[name]["healthcheck"]
 
 
+def test_nobody_is_let_in_without_an_account_unless_that_is_said_in_words() -> None:
+    given = OURS["api"]["environment"]
+    assert "0.0.0.0" in OURS["api"]["command"]
+    assert given["LOOKALIKE_AUTH"] == "${LOOKALIKE_AUTH:-clients}"
+    assert given["LOOKALIKE_OPEN_TO_EVERYBODY"] == "${LOOKALIKE_OPEN_TO_EVERYBODY:-no}"
+    instructions = dict(dockerfile())
+    assert "0.0.0.0" in instructions["CMD"]
+    assert "LOOKALIKE_AUTH=clients" in shlex.split(instructions["ENV"])
+
+
 def test_the_port_is_open_to_this_machine_only_and_no_secret_is_written_down() -> None:
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert published == ["${LOOKALIKE_BIND:-127.0.0.1}:${LOOKALIKE_PORT:-8080}:8080"]
