@@ -1,4 +1,4 @@
-"""Who may ask: clients and the tokens that they get for their id and secret."""
+"""Who may ask: clients, and the tokens and browsers' sessions that they get for their id and secret."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import jwt
 
 from lookalike.errors import InvalidToken, WrongCredentials
-from storage import clients, signing_keys
+from storage import browser_sessions, clients, signing_keys
 from storage.db import Database
 from storage.settings import Settings
 from storage.types import utc_now
@@ -40,6 +40,7 @@ class Accounts:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self.are_asked = settings.auth == "clients"
+        self.session_lifetime = timedelta(hours=settings.session_hours)
         self._token_lifetime = timedelta(hours=settings.token_hours)
         self._known_key: bytes | None = None
 
@@ -54,6 +55,22 @@ class Accounts:
         now = utc_now()
         claims = {"sub": client.id, "gen": client.generation, "iat": now, "exp": now + self._token_lifetime}
         return self._issued(jwt.encode(claims, self._key(), algorithm=_ALGORITHM))
+
+    def log_in(self, client_id: str, secret: str) -> str:
+        """Begin a browser's session; return its token. Raises WrongCredentials."""
+        with self._database.transaction() as session:
+            client = clients.authenticate(session, client_id, secret)
+            return browser_sessions.begin(session, client.id, self.session_lifetime)
+
+    def log_out(self, token: str) -> None:
+        """End a browser's session."""
+        with self._database.transaction() as session:
+            browser_sessions.end(session, token)
+
+    def client_of_session(self, token: str) -> str | None:
+        """Return the id of the client whose browser has a token; None if its session has ended."""
+        with self._database.reading() as session:
+            return browser_sessions.client_of(session, token)
 
     def client_of(self, token: str) -> str:
         """Return the id of the client that a token was issued to. Raises InvalidToken."""

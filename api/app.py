@@ -24,6 +24,7 @@ from api.routers import (
     imports,
     jobs,
     schedules,
+    sessions,
     tokens,
 )
 from api.watcher import JobWatcher
@@ -97,6 +98,8 @@ def create_app(settings: Settings, database: Database, blobs: Blobs, dispatcher:
     refusals.install(app)
     descriptions.install(app)
     if accounts.are_asked:
+        # Last: its first page is there as long as there is no better one.
+        app.include_router(sessions.router)
         app.add_middleware(Authentication, accounts=accounts)
     else:
         app.add_middleware(OriginCheck)

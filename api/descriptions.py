@@ -6,28 +6,18 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
-from jinja2 import Environment, FileSystemLoader, select_autoescape
 from markupsafe import Markup, escape
 from pydantic.json_schema import models_json_schema
 
-from api import problems
+from api import pages, problems
 from api.schemas.comparisons import ComparisonAsked, SimilarAsked
 
 # Bodies that a route reads for itself, so FastAPI does not know of them.
 _READ_BY_HAND = (ComparisonAsked, SimilarAsked)
-_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=select_autoescape(),
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 def install(app: FastAPI) -> None:
@@ -38,8 +28,7 @@ def install(app: FastAPI) -> None:
         return _described(app)
 
     def show_docs() -> Response:
-        headers = {"Content-Security-Policy": _PAGE_POLICY}
-        return Response(_page(openapi()), headers=headers, media_type="text/html")
+        return _page(openapi())
 
     app.openapi = openapi  # type: ignore[method-assign]
     app.add_api_route("/docs", show_docs, include_in_schema=False)
@@ -87,15 +76,20 @@ def _keep_one_kind_of_problem(operation: dict[str, Any]) -> None:
             response["content"].pop("application/json", None)
 
 
-def _page(described: dict[str, Any]) -> str:
+def _page(described: dict[str, Any]) -> Response:
     by_tag: dict[str, list[Any]] = {tag["name"]: [] for tag in described["tags"]}
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
             by_tag[operation["tags"][0]].append((method.upper(), path, operation))
     schemas = described["components"]["schemas"]
-    _templates.filters["marked"] = _marked
-    return _templates.get_template("docs.html").render(
-        api=described, by_tag=by_tag, schemas=schemas, kind=_kind, example=_example
+    pages.templates.filters["marked"] = _marked
+    return pages.page(
+        "docs.html",
+        api=described,
+        by_tag=by_tag,
+        schemas=schemas,
+        kind=_kind,
+        example=_example,
     )
 
 

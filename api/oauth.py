@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections import Counter
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import unquote_plus
 
 from fastapi import Request
 from pydantic import BaseModel, Field
 
-FORM = "application/x-www-form-urlencoded"
+from api import forms
+
 GRANT = "client_credentials"
-MOST_BODY_BYTES = 8 * 1024
 
 
 class TokenProblem(BaseModel):
@@ -35,10 +34,13 @@ async def credentials(request: Request) -> tuple[str, str]:
 
     Raises OAuthError.
     """
-    fields = await form(request)
+    try:
+        fields = await forms.fields(request)
+    except forms.WrongForm as error:
+        raise OAuthError("invalid_request", error.detail) from None
     if (grant := fields.get("grant_type")) != GRANT:
         if not grant:
-            raise OAuthError("invalid_request", f"Send grant_type={GRANT} in a form ({FORM}).")
+            raise OAuthError("invalid_request", f"Send grant_type={GRANT} in a form ({forms.MEDIA_TYPE}).")
         raise OAuthError("unsupported_grant_type", f"The grant_type here is {GRANT}, no other.")
     header = request.headers.get("authorization", "")
     if header[:6].lower() != "basic ":
@@ -46,25 +48,6 @@ async def credentials(request: Request) -> tuple[str, str]:
     if fields.get("client_secret"):
         raise OAuthError("invalid_request", "Send the client secret in the form or by HTTP Basic, not both.")
     return _basic(header[6:])
-
-
-async def form(request: Request) -> dict[str, str]:
-    """Return the fields of a small form. Raises OAuthError unless it is one, with each field once."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != FORM:
-        raise OAuthError("invalid_request", f"Send a form: Content-Type: {FORM}.")
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > MOST_BODY_BYTES:
-            raise OAuthError("invalid_request", "The form is too long.")
-    try:
-        pairs = parse_qsl(data.decode(), keep_blank_values=True, errors="strict")
-    except ValueError:
-        raise OAuthError("invalid_request", "The form is not text in UTF-8.") from None
-    if repeated := [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]:
-        raise OAuthError("invalid_request", f"The form has {repeated[0]!r} more than once.")
-    return dict(pairs)
 
 
 def _basic(text: str) -> tuple[str, str]:

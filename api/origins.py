@@ -38,10 +38,21 @@ def refusal(headers: Headers) -> str | None:
             f"Without accounts this server answers to addresses and to localhost, not to the Host {host!r}: "
             "any web page could reach it by such a name."
         )
-    origin = headers.get("origin")
-    if origin is not None and _place_of(origin) != _place_of(f"//{host}"):
-        return f"Without accounts this server does not answer to web pages of other sites ({origin!r})."
+    if page := foreign_page(headers):
+        return f"Without accounts this server does nothing for {page}."
     return None
+
+
+def foreign_page(headers: Headers) -> str | None:
+    """Say which page of another site has made a browser send this, or None."""
+    origin = headers.get("origin")
+    if origin is not None and _place_of(origin) != _place_of(f"//{headers.get('host', '')}"):
+        return f"web pages of other sites ({origin!r})"
+    # Pictures and the like are asked for without an Origin; browsers tell in this way who wants them. Another
+    # port of this host is "same-site", and another site nevertheless.
+    is_led = headers.get("sec-fetch-site") in ("cross-site", "same-site")
+    is_link = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
+    return "web pages of other sites" if is_led and not is_link else None
 
 
 def is_own_name(name: str) -> bool:
@@ -60,10 +71,10 @@ def _name_of(url: str) -> str:
 
 
 def _place_of(url: str) -> tuple[str, int | None]:
+    """Return host and port; None for 80 and 443, as a proxy hides which of the two it is."""
     try:
         parts = urlsplit(url)
-        return (parts.hostname or "").rstrip("."), parts.port or {"http": 80, "https": 443}.get(
-            parts.scheme, 80
-        )
+        port = parts.port
     except ValueError:
         return "", None
+    return (parts.hostname or "").rstrip("."), None if port in (80, 443) else port

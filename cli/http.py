@@ -36,6 +36,7 @@ def run(parts: Parts, listener: socket.socket) -> None:
         access_log=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
         server_header=False,
+        forwarded_allow_ips=parts.settings.trusted_proxies,
     )
     # Once it has stopped, uvicorn raises the signal anew for whoever had it before.
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, CursorResult, delete, exists, func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from storage import idempotency, notices, schedules, uploads
+from storage import browser_sessions, idempotency, notices, schedules, uploads
 from storage.blobs import INCOMING, Blobs
 from storage.db import Database
 from storage.inserts import insert_ignoring
@@ -36,6 +36,7 @@ class Expired:
     contents: int
     blocks: int
     idempotency_keys: int
+    browser_sessions: int
     notices: int
     schedule_runs: int
 
@@ -55,6 +56,7 @@ def expire(
         contents=_repeat(database, lambda session: _collect_contents(session, blobs, now - GRACE)),
         blocks=_repeat(database, lambda session: _collect_blocks(session, blobs, now - GRACE)),
         idempotency_keys=_repeat(database, idempotency.expire, once=True),
+        browser_sessions=_repeat(database, browser_sessions.expire, once=True),
         notices=_repeat(database, lambda session: notices.expire(session, now - notices.KEPT_FOR)),
         schedule_runs=_repeat(database, schedules.expire_runs, once=True),
     )

@@ -38,7 +38,9 @@ class Settings(BaseSettings):
     # The SDKs of Aspose never ask for a second token, so one lasts long; revoking ends it at once.
     token_hours: Annotated[int, Field(ge=24)] = 30 * 24
     session_hours: PositiveInt = 24
-    # What Prometheus sends as a bearer token; /metrics counts for all clients, so it is for the operator alone.
+    # Whose word is taken for where a request came from and whether it was https: addresses or networks.
+    trusted_proxies: str = "127.0.0.1"
+    # What Prometheus sends as a bearer token: /metrics counts for all clients, so it is the operator's alone.
     metrics_token: str = ""
     max_image_bytes: PositiveInt = 256 * 1024**2
     # As in lookalike.decoding.Limits: what keeps a worker process under 1 GiB. A JPEG, which is read at a

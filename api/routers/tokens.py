@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from api import oauth
+from api import forms, oauth
 from api.dependencies import TheParts
 from api.oauth import OAuthError, TokenProblem
 from lookalike.errors import WrongCredentials
@@ -34,7 +34,7 @@ _FORM_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            oauth.FORM: {
+            forms.MEDIA_TYPE: {
                 "schema": {
                     "type": "object",
                     "required": ["grant_type"],
