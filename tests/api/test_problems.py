@@ -78,6 +78,9 @@ def test_what_was_wrong_is_not_echoed(client: httpx.Client, body: bytes) -> None
         ({"Host": "localhost:8080", "Origin": "http://localhost:3000"}, False),
         ({"Host": "localhost:8080", "Origin": "https://evil.example"}, False),
         ({"Host": "localhost:8080", "Origin": "null"}, False),
+        ({"Host": "localhost:8080", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}, True),
+        ({"Host": "localhost:8080", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, False),
+        ({"Host": "localhost:8080", "Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"}, False),
     ],
 )
 def test_no_web_page_of_another_site_is_answered(
