@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from api import descriptions, refusals
 from api.accounts import Accounts
 from api.authentication import Authentication
+from api.compat import app as compat
 from api.metrics import Counting, Metrics
 from api.origins import OriginCheck
 from api.parts import Parts
@@ -95,6 +96,7 @@ def create_app(settings: Settings, database: Database, blobs: Blobs, dispatcher:
     ):
         app.include_router(routes.router)
     app.include_router(groups.differences_router)
+    compat.mount(app, app.state.parts)
     refusals.install(app)
     descriptions.install(app)
     if accounts.are_asked:

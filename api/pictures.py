@@ -44,6 +44,15 @@ _SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "defaul
 def original(request: Request, blobs: Blobs, image: ImageRow) -> Response:
     """Return the bytes of an image as they are."""
     file, tag = _opened(blobs, image)
+    return _answer(request, file, tag, image.image_id)
+
+
+def stored(request: Request, blobs: Blobs, sha256: bytes, name: str) -> Response:
+    """Return stored bytes as a file of this name."""
+    return _answer(request, blobs.open_content(sha256), f'"{sha256.hex()}"', name)
+
+
+def _answer(request: Request, file: IO[bytes], tag: str, name: str) -> Response:
     headers = {**_SAFE, "ETag": tag, "Cache-Control": "private, no-cache"}
     if _is_known(request, tag):
         file.close()
@@ -51,7 +60,7 @@ def original(request: Request, blobs: Blobs, image: ImageRow) -> Response:
     head = file.read(_HEAD_BYTES)
     file.seek(0)
     media_type, is_shown = _kind(head)
-    headers["Content-Disposition"] = disposition(image.image_id, is_shown=is_shown)
+    headers["Content-Disposition"] = disposition(name, is_shown=is_shown)
     headers["Content-Length"] = str(file.seek(0, os.SEEK_END))
     file.seek(0)
     return StreamingResponse(_pieces(file), headers=headers, media_type=media_type)
@@ -68,7 +77,8 @@ def thumbnail(request: Request, proxy: bytes, tag: str, size: int) -> Response:
 def disposition(image_id: str, *, is_shown: bool) -> str:
     """Return a Content-Disposition with the last part of an image id, in ASCII and in full."""
     name = "".join(c if c.isprintable() else "_" for c in image_id.rpartition("/")[2])
-    plain = "".join(c if c.isascii() and c not in '"\\%' else "_" for c in name)
+    # Clients that read no more than this take it up to the first blank or quote.
+    plain = "".join(c if c.isascii() and c not in "\"'\\% " else "_" for c in name)
     kind = "inline" if is_shown else "attachment"
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 

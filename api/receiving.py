@@ -63,9 +63,12 @@ class Form:
 
 
 @asynccontextmanager
-async def form(request: Request, max_bytes: int, blobs: Blobs | None = None) -> AsyncIterator[Form]:
+async def form(
+    request: Request, max_bytes: int, blobs: Blobs | None = None, *, all_are_files: bool = False
+) -> AsyncIterator[Form]:
     """Receive multipart/form-data; its files can be read while the context lasts.
 
+    With `all_are_files`, parts without a file name are files too, and an empty body is a form without parts.
     With `blobs`, files are put down where the store can take them over without another copy.
     Raises ImageTooLarge as soon as a file has more than max_bytes, BadForm.
     """
@@ -73,7 +76,7 @@ async def form(request: Request, max_bytes: int, blobs: Blobs | None = None) -> 
         tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spool,
         blobs.incoming() if blobs else nullcontext() as folder,
     ):
-        receiver = _FormReceiver(_boundary(request), spool, folder, max_bytes)
+        receiver = _FormReceiver(_boundary(request), spool, folder, max_bytes, all_are_files)
         try:
             await _received(request, receiver.write)
             yield receiver.finished()
@@ -185,11 +188,19 @@ class _FieldPart:
 class _FormReceiver:
     """Puts the parts of a form together as the parser finds them."""
 
-    def __init__(self, boundary: bytes, spool: IO[bytes], folder: Path | None, max_bytes: int) -> None:
+    def __init__(
+        self,
+        boundary: bytes,
+        spool: IO[bytes],
+        folder: Path | None,
+        max_bytes: int,
+        all_are_files: bool = False,
+    ) -> None:
         self._form, self._spool, self._folder, self._max_bytes = Form(), spool, folder, max_bytes
+        self._all_are_files = all_are_files
         self._part: _FilePart | _FieldPart | None = None
         self._disposition, self._header, self._value = b"", b"", b""
-        self._is_complete = False
+        self._is_complete, self._is_empty = False, True
         try:
             self._parser = MultipartParser(
                 boundary,
@@ -209,6 +220,7 @@ class _FormReceiver:
 
     def write(self, data: bytes) -> None:
         if data:
+            self._is_empty = False
             self._parser.write(data)
 
     def close(self) -> None:
@@ -217,7 +229,7 @@ class _FormReceiver:
             self._part.close()
 
     def finished(self) -> Form:
-        if not self._is_complete:
+        if not self._is_complete and not (self._all_are_files and self._is_empty):
             raise BadForm("The body ends before its last boundary.")
         return self._form
 
@@ -237,14 +249,16 @@ class _FormReceiver:
 
     def _open_part(self) -> None:
         _, options = parse_options_header(self._disposition)
-        if b"name" not in options:
+        if b"name" not in options and not self._all_are_files:
             raise BadForm("Each part has a Content-Disposition with a name.")
         if len(self._form.files) + len(self._form.fields) >= 2 * MOST_FILES:
             raise BadForm(f"An upload has at most {MOST_FILES:,} files; send several.")
-        name = _text(options[b"name"])
-        if b"filename" in options:
+        name = _text(options.get(b"name", b""))
+        if b"filename" in options or self._all_are_files:
             path = self._folder / str(len(self._form.files)) if self._folder else None
-            self._part = _FilePart(name, _text(options[b"filename"]), self._spool, self._max_bytes, path)
+            self._part = _FilePart(
+                name, _text(options.get(b"filename", b"")), self._spool, self._max_bytes, path
+            )
         else:
             self._part = _FieldPart(name)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from urllib.parse import urlsplit
 
 from lookalike.errors import InvalidImageId
 
@@ -32,3 +33,25 @@ def checked_image_id(image_id: str) -> str:
             "or have an empty, '.' or '..' segment."
         )
     return image_id
+
+
+def image_id_of_url(url: str) -> str:
+    """Return the image id of a picture on the web: its URL, as far as an image id may look like one.
+
+    One slash after the scheme instead of two (`url_of_image_id` puts it back), no fragment; segments that an
+    image id cannot have are percent-encoded. Raises InvalidImageId.
+    """
+    parts = urlsplit(url)
+    query = f"?{parts.query}" if parts.query else ""
+    segments = f"{parts.netloc}{parts.path or ''}{query}".split("/")
+    told = [segment if segment not in ("", ".", "..") else _ENCODED[segment] for segment in segments]
+    return checked_image_id(f"{parts.scheme.lower()}:/{'/'.join(told)}")
+
+
+def url_of_image_id(image_id: str) -> str:
+    """Return the URL that an image id was made of; other ids as they are."""
+    scheme, separator, rest = image_id.partition(":/")
+    return f"{scheme}://{rest}" if separator and scheme in ("http", "https") else image_id
+
+
+_ENCODED = {"": "%2F", ".": "%2E", "..": "%2E%2E"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
@@ -123,6 +124,14 @@ class Blobs:
         with self._open(key) as file:
             file.seek(offset)
             return file.read(length)
+
+    def free_bytes(self) -> int | None:
+        """Return how much room is left, None if the store does not tell."""
+        if not self._is_local:
+            return None
+        root = Path(self._root)
+        root.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(root).free
 
     def delete(self, key: str) -> None:
         """Delete a blob; nothing happens if there is none."""

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, delete, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from storage import browser_sessions, idempotency, notices, schedules, uploads
 from storage.blobs import INCOMING, Blobs
 from storage.db import Database
 from storage.inserts import insert_ignoring
-from storage.models import Content, FeatureBlock, Group, Grouping, Image, Job, Lineage
+from storage.models import Content, FeatureBlock, Group, Grouping, Image, Job, Lineage, StoredFile, Tag
 from storage.types import utc_now
 
 KEPT_RUNS = 30
@@ -137,14 +137,14 @@ def _prune_images(session: Session) -> int:
 
 
 def _collect_contents(session: Session, blobs: Blobs, before: datetime) -> int:
-    """Delete contents without any image, and their bytes."""
-    unused = select(Content).where(Content.created_at < before, _has_no_image()).limit(CHUNK)
+    """Delete contents that nothing refers to, and their bytes."""
+    unused = select(Content).where(Content.created_at < before, _is_unused()).limit(CHUNK)
     # Held first and looked at again: an upload that came in between has it, or waits and makes a new one.
     held = session.scalars(unused.with_for_update(skip_locked=True)).all()
     held_ids = [content.id for content in held]
     gone = session.execute(
         delete(Content)
-        .where(Content.id.in_(held_ids), _has_no_image())
+        .where(Content.id.in_(held_ids), _is_unused())
         .returning(Content.id, Content.sha256)
         .execution_options(synchronize_session=False)
     ).all()
@@ -153,8 +153,10 @@ def _collect_contents(session: Session, blobs: Blobs, before: datetime) -> int:
     return len(gone)
 
 
-def _has_no_image() -> ColumnElement[bool]:
-    return ~exists().where(Image.content_id == Content.id)
+def _is_unused() -> ColumnElement[bool]:
+    """Neither an image has the content nor a file of a storage nor a tag."""
+    users = (Image.content_id, StoredFile.content_id, Tag.content_id)
+    return and_(*(~exists().where(user == Content.id) for user in users))
 
 
 def _collect_blocks(session: Session, blobs: Blobs, before: datetime) -> int:
@@ -193,7 +195,7 @@ def _sweep_content(database: Database, blobs: Blobs, key: str) -> int:
         made = session.scalar(insert_ignoring(session, Content).values(empty).returning(Content.id))
         content_id = session.scalars(select(Content.id).where(Content.sha256 == empty["sha256"])).one()
         went = uploads.release(session, blobs, content_id)
-        session.execute(delete(Content).where(Content.id == made, _has_no_image()))
+        session.execute(delete(Content).where(Content.id == made, _is_unused()))
     return int(went)
 
 

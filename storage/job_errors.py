@@ -26,6 +26,12 @@ def record(session: Session, job_id: uuid.UUID, errors: Iterable[tuple[str, str,
         session.execute(insert_ignoring(session, JobError).values(part))
 
 
+def find(session: Session, job_id: uuid.UUID, image_id: str) -> JobError | None:
+    """Return what went wrong with one image of a job, or None."""
+    query = select(JobError).where(JobError.job_id == job_id, JobError.image_id == image_id)
+    return session.scalars(query).one_or_none()
+
+
 def record_known(session: Session, job_id: uuid.UUID, context_id: uuid.UUID, extractor_version: int) -> None:
     """Add what is known to be wrong with live images of a context: their bytes are not tried again."""
     is_current = Content.extractor_version == extractor_version

@@ -289,6 +289,17 @@ def last_succeeded(session: Session, context_id: uuid.UUID, kind: str) -> Job | 
     return session.scalars(query.limit(1)).one_or_none()
 
 
+def stages_at_work(session: Session, context_id: uuid.UUID) -> set[str]:
+    """Return the names of the stages that the queued and running jobs of a context have come to."""
+    query = select(Job.id, Stage.name).join(Stage, Stage.job_id == Job.id)
+    query = query.where(
+        Job.context_id == context_id, Job.state.in_(life.WORKING_STATES), Stage.state != life.DONE
+    )
+    # The first of each job stays.
+    found = session.execute(query.order_by(Stage.position.desc())).all()
+    return set({row.id: row.name for row in found}.values())
+
+
 def _move(session: Session, move: life.Move, *conditions: Any, **values: Any) -> bool:
     """Make one move of the state machine; false if the job is not in a state it may start from."""
     result = session.execute(

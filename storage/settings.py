@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     trusted_proxies: str = "127.0.0.1"
     # What Prometheus sends as a bearer token: /metrics counts for all clients, so it is the operator's alone.
     metrics_token: str = ""
+    # How long an answer of the Aspose-compatible API waits for its job: just under what those SDKs do.
+    compat_wait_seconds: PositiveInt = 590
     max_image_bytes: PositiveInt = 256 * 1024**2
     # As in lookalike.decoding.Limits: what keeps a worker process under 1 GiB. A JPEG, which is read at a
     # fraction of its size, may have four times as many.

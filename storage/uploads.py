@@ -13,7 +13,7 @@ from lookalike.ids import checked_image_id
 from storage import contents, contexts, images
 from storage.blobs import Blobs, Received
 from storage.db import Database
-from storage.models import Content, Image
+from storage.models import Content, Image, StoredFile, Tag
 
 
 class Upload(NamedTuple):
@@ -82,7 +82,7 @@ def remove(database: Database, blobs: Blobs, context_id: uuid.UUID, image_id: st
 
 
 def release(session: Session, blobs: Blobs, content_id: int) -> bool:
-    """Delete the stored bytes of a content unless a live image needs them; tell whether they went."""
+    """Delete the stored bytes of a content unless an image, a file or a tag needs them; tell if they went."""
     content = session.scalars(select(Content).where(Content.id == content_id).with_for_update()).one_or_none()
     if content is None or _is_needed(session, content_id):
         return False
@@ -91,9 +91,13 @@ def release(session: Session, blobs: Blobs, content_id: int) -> bool:
 
 
 def _is_needed(session: Session, content_id: int) -> bool:
-    live = select(Image.id).where(
-        Image.content_id == content_id,
-        Image.source == images.STORED,
-        Image.removed_revision.is_(None),
+    needs = (
+        select(Image.id).where(
+            Image.content_id == content_id,
+            Image.source == images.STORED,
+            Image.removed_revision.is_(None),
+        ),
+        select(StoredFile.id).where(StoredFile.content_id == content_id),
+        select(Tag.id).where(Tag.content_id == content_id),
     )
-    return session.execute(live.limit(1)).first() is not None
+    return any(session.execute(need.limit(1)).first() is not None for need in needs)

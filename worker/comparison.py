@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from lookalike import candidates, relations
 from lookalike.errors import InvalidInput
 from lookalike.features.record import FEATURES
+from lookalike.similarity import LEAST_OF_SIMILAR
 from lookalike.verification.comparison import Comparison, verify
 from lookalike.verification.subject import Prepared, Subject, prepare
 from storage import contents, contexts, decisions, images
@@ -28,6 +29,9 @@ Given = str | bytes
 
 SAME = 100.0
 MOST_VERIFIED = 1000
+NEAREST = 100
+# Pictures with fewer key points than this are too plain to be told apart by what they share of them.
+FEW_KEY_POINTS = 12
 _ROWS_AT_A_TIME = 20_000
 
 
@@ -87,7 +91,9 @@ def similar(
     with tools.database.reading() as session:
         revision = contexts.get(session, context_id).revision
         snapshot = images.snapshot(session, context_id, revision)
-    near = _near(tools, context_id, np.unique(snapshot.content_ids), asked.record)
+    # Who asks for what is not even similar gets the nearest there is, and not only what could match.
+    nearest = NEAREST if threshold < LEAST_OF_SIMILAR else 0
+    near = _near(tools, context_id, np.unique(snapshot.content_ids), asked.record, nearest)
     subjects, decided = Subjects(near, tools), _decided(tools, context_id, asked.sha256)
     found = {}
     for content_id in near.tolist():
@@ -98,6 +104,17 @@ def similar(
             found[content_id] = Compared(one.similarity, one.relation, one.transform, one.evidence, decision)
     listed = [each for each in _listed(tools, snapshot, found) if each.image_id != asked.image_id]
     return sorted(listed, key=lambda each: (-each.similarity, each.image_id))[:limit]
+
+
+def shared_detail(found: Compared) -> float:
+    """Return how much of their detail two pictures share, 0 to 100: their key points at the same places.
+
+    Of pictures that have hardly any, their similarity.
+    """
+    counts = found.evidence.get("key_points", {}).get("counts", [0])
+    if found.similarity == SAME or max(counts) < FEW_KEY_POINTS:
+        return found.similarity
+    return float(found.evidence["shared_detail"])
 
 
 def _taken(tools: Tools, context_id: uuid.UUID, given: Given) -> _Taken:
@@ -128,9 +145,9 @@ def _same_file(found: Comparison, is_same: bool) -> Comparison:
 
 
 def _near(
-    tools: Tools, context_id: uuid.UUID, content_ids: NDArray[np.int64], record: np.void
+    tools: Tools, context_id: uuid.UUID, content_ids: NDArray[np.int64], record: np.void, nearest: int
 ) -> NDArray[np.int64]:
-    """Return the contents that are candidates of a record."""
+    """Return the contents that are candidates of a record, and as many as wanted that look nearest."""
     path = _cached(tools.cache_dir, context_id, content_ids)
     features = snapshots.features(path, tools.database, lambda: content_ids, lambda: None)
     found = [np.empty(0, np.int64)]
@@ -140,8 +157,20 @@ def _near(
         specs = candidates.plan(len(together), 1)
         found += [candidates.candidates(together, spec, len(part))[:, 0] + start for spec in specs]
     rows = np.unique(np.concatenate(found))
-    distances = np.bitwise_count(features["whole"][rows, 0] ^ record["whole"][0]).sum(axis=1)
-    return content_ids[rows[np.argsort(distances, kind="stable")[:MOST_VERIFIED]]]
+    rows = rows[np.argsort(_distances(features, record, rows), kind="stable")[:MOST_VERIFIED]]
+    if nearest:
+        every = np.arange(len(features))
+        order = np.argsort(_distances(features, record, every), kind="stable")
+        rows = np.union1d(rows, order[:nearest])
+    return content_ids[rows]
+
+
+def _distances(features: NDArray[np.void], record: np.void, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return in how many bits of the whole frame's hash each row differs from the record."""
+    distances: NDArray[np.int64] = np.bitwise_count(features["whole"][rows, 0] ^ record["whole"][0]).sum(
+        axis=1
+    )
+    return distances
 
 
 def _cached(cache_dir: Path, context_id: uuid.UUID, content_ids: NDArray[np.int64]) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +13,7 @@ from storage import contexts, groups, jobs
 from storage.db import Database
 from storage.groups import ShownGroup
 from storage.models import Job
-from storage.pages import Page
+from storage.pages import MOST_ITEMS, Page
 from worker import derived, regrouping
 from worker.derived import Derived
 from worker.thresholds import checked_threshold
@@ -63,6 +64,30 @@ def page(
     packed, next_cursor = made.page(limit, cursor, sort)
     with database.reading() as session:
         return made, Page(groups.shown(session, packed), next_cursor)
+
+
+def every(
+    database: Database, cache_dir: Path, job_id: uuid.UUID, similarity_threshold: float
+) -> Iterator[ShownGroup]:
+    """Give all groups of a job as `page` does, in the order in which they were found, as decided by now."""
+    with database.reading() as session:
+        job = _succeeded(jobs.get(session, job_id))
+        context = contexts.get(session, job.context_id)
+        tenths = round(checked_threshold(similarity_threshold, context.match_floor) * 10)
+        # What was stored may be older than what has been decided since.
+        is_stored = not context.decision_revision and groups.summary(session, job_id, tenths) is not None
+    made = None if is_stored else _derived(database, cache_dir, job, tenths, context.decision_revision)
+    cursor: str | None = None
+    while True:
+        with database.reading() as session:
+            if made is None:
+                found = groups.page(session, job_id, tenths, MOST_ITEMS, cursor, "number")
+            else:
+                packed, next_cursor = made.page(MOST_ITEMS, cursor, "number")
+                found = Page(groups.shown(session, packed), next_cursor)
+        yield from found.items
+        if (cursor := found.next_cursor) is None:
+            return
 
 
 def group(database: Database, cache_dir: Path, job_id: uuid.UUID, group_id: str) -> ShownGroup:

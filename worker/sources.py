@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from PIL import Image
@@ -179,6 +179,12 @@ def _found(path: bytes, root: bytes, walked: Walked) -> Iterator[Found]:
         walked.others.append(image_id_of(path, root))
         return
     yield Found(image_id_of(path, root), location_of(path), status.st_size, status.st_mtime_ns)
+
+
+def is_image_name(name: str) -> bool:
+    """Tell whether a file's name is one of an image: by its extension, or it has none."""
+    extension = PurePosixPath(name).suffix.lower()
+    return not extension or extension in _extensions()
 
 
 def _claims_to_be_image(path: bytes) -> bool:

@@ -15,6 +15,7 @@ from storage.db import Database, Session
 from storage.models import Context, Job
 from worker import pipeline
 from worker.dispatch import Dispatcher
+from worker.outbound import checked_url
 from worker.stages import applying, extraction, importing
 from worker.thresholds import checked_threshold
 
@@ -62,7 +63,7 @@ def add(
     """Add a job in the caller's transaction, who calls dispatcher.dispatch(job_id) after the commit."""
     context = contexts.get(session, context_id)
     asked = checked(kind, parameters or {}, context)
-    stages = life.stages_of(kind, imports="source" in asked)
+    stages = life.stages_of(kind, imports=bool(asked.keys() & {"source", "page"}))
     job = jobs.add(session, context_id=context_id, kind=kind, stages=stages, parameters=asked)
     log.info("job.submitted", job_id=str(job.id), context_id=str(context_id), kind=kind)
     if image_rows is not None and stages[0] == life.EXTRACT:
@@ -78,6 +79,8 @@ def checked(kind: str, parameters: dict[str, Any], context: Context) -> dict[str
     asked = dict(parameters)
     if "source" in asked:
         asked["source"] = importing.checked_source(asked["source"])
+    if "page" in asked:
+        checked_url(asked["page"])
     if kind != life.EXTRACT_FEATURES:
         given = asked.get("similarity_threshold", context.similarity_threshold)
         asked["similarity_threshold"] = checked_threshold(given, context.match_floor)

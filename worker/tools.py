@@ -12,6 +12,7 @@ from storage.blobs import Blobs
 from storage.db import Database
 from storage.expiry import KEPT_RUNS
 from storage.settings import Settings
+from worker.outbound import Outbound
 from worker.prepared import PreparedCache
 
 Extract = Callable[[bytes, Limits], Extracted]
@@ -30,6 +31,7 @@ class Tools:
     kept_runs: int = KEPT_RUNS
     extract: Extract = extract
     prepared: PreparedCache = field(default_factory=PreparedCache)
+    outbound: Outbound = field(default_factory=Outbound)
 
 
 def make_tools(
@@ -52,4 +54,5 @@ def make_tools(
         settings.job_expiry_days,
         settings.kept_runs,
         extract,
+        outbound=Outbound(allow_private=settings.allow_private_addresses),
     )

@@ -12,7 +12,7 @@ from storage.db import Session
 from storage.models import Job, Shard
 from storage.shards import ShardPlan
 from storage.sync import FoundFile, sync_referenced
-from worker import sources
+from worker import pages, sources
 from worker.lease import Lease
 from worker.sources import Walked
 from worker.stage import Outcome
@@ -23,12 +23,16 @@ OTHER = "Neither its name nor its first bytes are those of an image; it was pass
 
 def plan(session: Session, job: Job) -> list[ShardPlan]:
     """One shard: walking is a matter of seconds, and only the whole walk knows what is gone."""
+    if "page" in job.parameters:
+        return [ShardPlan(0, {"page": job.parameters["page"]})]
     parameters = {"source": job.parameters["source"], "complete": bool(job.parameters.get("complete"))}
     return [ShardPlan(0, parameters)]
 
 
 def run(shard: Shard, context_id: uuid.UUID, tools: Tools, lease: Lease) -> Outcome:
-    """Walk the source and bring the context's referenced images in step with it."""
+    """Walk the source and bring the context's referenced images in step with it; or fetch a web page's."""
+    if "page" in shard.input:
+        return pages.fetch(shard, context_id, tools, lease)
     walked = Walked()
     files, errors = [], []
     for found in sources.walk(shard.input["source"], walked, lease.check):

@@ -1,0 +1,1 @@
+"""Aspose.Imaging Cloud's imageSearch and storage, as its SDKs and its tutorial speak."""
