@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from api import allowed, problems
+from api.compat.faces import face_of
 from api.problems import CODE_OF, FieldProblem
 from lookalike.errors import InvalidToken, LookalikeError, NotAuthenticated, Unavailable
 from storage.db import OperationalError
@@ -33,13 +34,16 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _failed)
 
 
-def answer(request: Request, error: LookalikeError | OperationalError) -> JSONResponse:
+def answer(request: Request, error: LookalikeError | OperationalError) -> Response:
     """Return what is answered to a request that came to an error."""
     if isinstance(error, OperationalError):
         log.error("database.away", method=request.method, path=request.url.path, error=repr(error))
         error = Unavailable("The database does not answer now: try again in a moment, and see /readyz.")
     headers = {"WWW-Authenticate": _challenge(error)} if isinstance(error, NotAuthenticated) else {}
-    return problems.answer(problems.status_of(error), error.code, error.detail, headers=headers)
+    status = problems.status_of(error)
+    if face := face_of(request.url.path):
+        return face.refused(status, error.code, error.detail, headers)
+    return problems.answer(status, error.code, error.detail, headers=headers)
 
 
 def _challenge(error: NotAuthenticated) -> str:
@@ -48,7 +52,7 @@ def _challenge(error: NotAuthenticated) -> str:
     return f'Bearer realm="lookalike"{wrong}'
 
 
-async def _refused(request: Request, error: Exception) -> JSONResponse:
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, LookalikeError | OperationalError)
     return answer(request, error)
 

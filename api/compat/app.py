@@ -13,11 +13,8 @@ from api.compat import (
     storage_files,
     storage_folders,
 )
-from api.compat.faces import SDK, TUTORIAL, Face
+from api.compat.faces import FACES, Face
 from api.parts import Parts
-
-# The SDK for Python leaves the version out once its request for a token has failed.
-FACES = {"/v3.0/imaging": SDK, "/v3/imaging": TUTORIAL, "/imaging": SDK}
 
 
 def mount(app: FastAPI, parts: Parts) -> None:

@@ -35,15 +35,16 @@ async def picture(call: Call, context_id: uuid.UUID) -> AsyncIterator[Received |
     await _check_context(call, context_id)
     parts = call.parts
     async with files(call.request, parts.settings.max_image_bytes, parts.blobs) as form:
-        yield form.files[0].received if form.files else None
+        filled = [file.received for file in form.files if file.received.byte_count]
+        yield filled[0] if filled else None
 
 
 @asynccontextmanager
 async def files(request: Request, max_bytes: int, blobs: Blobs | None = None) -> AsyncIterator[Form]:
-    """Give all parts of a form that are not empty as files, or a raw body as the only one."""
+    """Give all parts of a form as files, or a raw body as the only one if it is not empty."""
     if _has_boundary(request):
         async with receiving.form(request, max_bytes, blobs, all_are_files=True) as form:
-            yield Form(files=[file for file in form.files if file.received.byte_count])
+            yield form
         return
     async with receiving.body(request, max_bytes) as received:
         body = ReceivedFile("", "", received)

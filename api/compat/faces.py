@@ -68,6 +68,14 @@ _TUTORIAL_NAMES = {"duplicateImages": "duplicatesInGroup"}
 SDK: Final[Face] = Sdk()
 TUTORIAL: Final[Face] = Tutorial()
 
+# The SDK for Python leaves the version out once its request for a token has failed.
+FACES: Final[Mapping[str, Face]] = {"/v3.0/imaging": SDK, "/v3/imaging": TUTORIAL, "/imaging": SDK}
+
+
+def face_of(path: str) -> Face | None:
+    """Return the face that answers at a path, None if it is not one of the compatible API."""
+    return next((face for prefix, face in FACES.items() if path.startswith(f"{prefix}/")), None)
+
 
 def _json(value: Mapping[str, Any], status: int, headers: Headers | None) -> Response:
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -63,9 +63,8 @@ async def ended(call: Call, job_id: uuid.UUID) -> JobView:
     """Wait for a job's end, as long as the SDKs wait. Raises StillRunning."""
     job = await waiting.for_end(call.parts, call.request, job_id, call.parts.settings.compat_wait_seconds)
     if job is None or job.state not in life.FINAL_STATES:
-        raise StillRunning(
-            f"The job {job_id} still runs: ask again, or follow {submitting.location_of(job_id)}."
-        )
+        told = f"The job {job_id} still runs: ask again, or follow {submitting.location_of(job_id)}."
+        raise StillRunning(told, headers_of(job_id))
     return job
 
 

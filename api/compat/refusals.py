@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
 
 from api import problems
-from api.compat.faces import Face
+from api.compat.faces import Face, Headers
 from api.problems import CODE_OF
 from lookalike.errors import DecodingError, InvalidInput, LookalikeError, Unavailable
 from storage.db import OperationalError
@@ -24,6 +24,10 @@ class StillRunning(Unavailable):
     """The job goes on: ask again, and you join it."""
 
     code = "still_running"
+
+    def __init__(self, detail: str, headers: Headers) -> None:
+        super().__init__(detail)
+        self.headers = headers
 
 
 class NotDone(LookalikeError):
@@ -66,6 +70,8 @@ async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, LookalikeError)
     status = status_of(error)
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}
+    if isinstance(error, StillRunning):
+        headers |= error.headers
     return _face(request).refused(status, error.code, error.detail, headers)
 
 
