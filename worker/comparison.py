@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lookalike import candidates, relations
 from lookalike.errors import InvalidInput
+from lookalike.explanation import explained, with_candidacy
 from lookalike.features.record import FEATURES
 from lookalike.similarity import LEAST_OF_SIMILAR
 from lookalike.verification.comparison import Comparison, verify
@@ -44,6 +45,7 @@ class Compared:
     transform: dict[str, Any]
     evidence: dict[str, Any]
     decision: str | None
+    explanation: Sequence[str] = ()  # sentences; only where two pictures were asked about
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,12 @@ def compare(tools: Tools, context_id: uuid.UUID, a: Given, b: Given) -> Compared
     that cannot be decoded.
     """
     first, second = _taken(tools, context_id, a), _taken(tools, context_id, b)
-    found = _same_file(verify(first.prepared, second.prepared), first.sha256 == second.sha256)
+    found = with_candidacy(verify(first.prepared, second.prepared), first.record, second.record)
+    found = _same_file(found, first.sha256 == second.sha256)
     decision = _decided(tools, context_id, first.sha256).get(second.sha256)
-    return Compared(found.similarity, found.relation, found.transform, found.evidence, decision)
+    return Compared(
+        found.similarity, found.relation, found.transform, found.evidence, decision, explained(found)
+    )
 
 
 def similar(

@@ -16,7 +16,7 @@ from api.receiving import ReceivedFile
 from api.schemas.comparisons import (
     LARGEST_LIMIT,
     ComparisonAsked,
-    ComparisonView,
+    ExplainedView,
     SimilarAsked,
     SimilarList,
     SimilarView,
@@ -50,7 +50,7 @@ def _body(model: str, form: dict[str, Any]) -> dict[str, Any]:
 @router.post("/compare", openapi_extra=_body("ComparisonAsked", {"image_id": _IDS}))
 async def compare_images(
     context_id: uuid.UUID, request: Request, parts: TheParts, client_id: ClientId
-) -> ComparisonView:
+) -> ExplainedView:
     """Compare two pictures: two images of the context, one of them and an upload, or two uploads.
 
     As JSON with `image_ids`; or as a form with pictures in `files`, and an `image_id` if there is only one.
@@ -85,9 +85,9 @@ def _check_context(parts: Parts, context_id: uuid.UUID, client_id: str | None) -
         contexts.get(session, context_id, client_id)
 
 
-def _compared(parts: Parts, context_id: uuid.UUID, given: list[str | ReceivedFile]) -> ComparisonView:
+def _compared(parts: Parts, context_id: uuid.UUID, given: list[str | ReceivedFile]) -> ExplainedView:
     first, second = map(_picture, given)
-    return ComparisonView.of(comparison.compare(parts.tools(), context_id, first, second))
+    return ExplainedView.of(comparison.compare(parts.tools(), context_id, first, second))
 
 
 def _similar(

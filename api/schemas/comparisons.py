@@ -41,6 +41,15 @@ class ComparisonView(BaseModel):
         return cls.model_validate({name: getattr(found, name) for name in cls.model_fields})
 
 
+class ExplainedView(ComparisonView):
+    """How alike two pictures are, and why."""
+
+    explanation: list[str] = Field(
+        description="Sentences: what was found, how the second picture differs, the evidence of each step.",
+        examples=[["Laid over one another as a whole, they agree."]],
+    )
+
+
 class SimilarAsked(BaseModel):
     """An image of the context, and how alike the others are to be."""
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.acceptance.command import run
 from tests.pictures import jpeg, photo, png
@@ -36,13 +37,28 @@ def test_two_pictures_are_compared_without_leaving_anything_behind(folder: Path,
 
 def test_the_same_bytes_are_an_identical_file(folder: Path) -> None:
     done = run("compare", folder / "lake.png", folder / "same.png")
-    assert done.stdout.splitlines() == ["100.0  identical file"]
+    assert done.stdout.splitlines() == [
+        "100.0  identical file",
+        "  The two files are the same, byte for byte.",
+    ]
 
 
 def test_unrelated_pictures_are_called_so(folder: Path) -> None:
     done = run("compare", folder / "lake.png", folder / "hill.jpg")
     assert done.returncode == 0
-    assert done.stdout.strip().endswith("unrelated")
+    assert done.stdout.splitlines()[0].endswith("unrelated")
+    assert "No match." in done.stdout
+
+
+def test_both_are_drawn_side_by_side(folder: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "both.png"
+    done = run("compare", folder / "lake.png", folder / "turned.jpg", "--picture", picture)
+    assert done.returncode == 0, done.stderr
+    with Image.open(picture) as image:
+        assert image.width > 1000
+    wrong = run("compare", folder / "lake.png", folder / "turned.jpg", "--picture", tmp_path / "both.txt")
+    assert wrong.returncode == 2
+    assert "must end with" in wrong.stderr
 
 
 def test_what_is_no_image_is_told(folder: Path) -> None:

@@ -25,9 +25,11 @@ def context(working: httpx.Client) -> str:
 def test_two_images_are_compared(working: httpx.Client, context: str) -> None:
     found = working.post(f"{context}/compare", json={"image_ids": ["fine", "poor"]}).json()
     assert (found["similarity"] > 95, found["relation"]) == (True, "reencoded")
-    assert found["evidence"]
+    assert found["evidence"]["candidacy"]["is_candidate"]
+    assert any("bits differ" in sentence for sentence in found["explanation"])
     unlike = working.post(f"{context}/compare", json={"image_ids": ["fine", "other"]}).json()
     assert unlike["similarity"] < 60
+    assert unlike["explanation"][0].startswith("No match.")
 
 
 def test_uploads_are_compared_with_images_and_with_each_other(working: httpx.Client, context: str) -> None:
