@@ -51,8 +51,9 @@ $(VENV)/.runtime: $(VENV)/.python requirements/runtime.txt pyproject.toml
 	@$(BIN)/python -m lookalike.warming
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt requirements/sdk.txt
 	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements/sdk.txt
 	@touch $@
 
 lock: ## Pin the newest versions that pyproject.toml allows (needs uv)

@@ -9,12 +9,12 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from lookalike.errors import InvalidInput, NotFound, WrongCredentials
 from lookalike.ids import new_id
-from storage.models import BrowserSession, Client, Context
+from storage.models import BrowserSession, Client, Context, StoredFile
 from storage.types import utc_now
 
 SECRET_BYTES = 32
@@ -104,11 +104,17 @@ def renew(session: Session, client_id: str) -> Credentials:
 
 
 def adopt(session: Session, client_id: str) -> int:
-    """Give a client the contexts that were made without accounts; return how many.
+    """Give a client the contexts and the files that were made without accounts; return how many contexts.
 
     Those that `lookalike find` made belong to folders of this machine and stay out of it.
     """
     orphans = (Context.client_id.is_(None), Context.folder_key.is_(None))
+    paths = select(StoredFile.storage, StoredFile.path).where(StoredFile.client_id == client_id)
+    # Where it has a file of its own already, that one stays.
+    files = update(StoredFile).where(
+        StoredFile.client_id == "", tuple_(StoredFile.storage, StoredFile.path).not_in(paths)
+    )
+    session.execute(files.values(client_id=client_id), execution_options={"synchronize_session": False})
     statement = update(Context).where(*orphans).values(client_id=client_id).returning(Context.id)
     return len(session.scalars(statement, execution_options={"synchronize_session": False}).all())
 

@@ -8,7 +8,7 @@ import pytest
 
 from lookalike.errors import Conflict, InvalidInput, NotFound
 from lookalike.paths import InvalidPath
-from storage import contents, contexts, expiry, files, images, tags, uploads
+from storage import clients, contents, contexts, expiry, files, images, tags, uploads
 from storage.blobs import Blobs
 from storage.db import Database, Session
 from storage.files import Storage, WrongKind
@@ -187,3 +187,18 @@ def test_a_tag_is_text_and_belongs_to_its_context(database: Database, blobs: Blo
         with blobs.receiving(b"1") as received, pytest.raises(NotFound):
             tags.add(session, blobs, uuid.uuid4(), "Katze", received)
         assert images.counts(session, one)["pending"] == 0
+
+
+def test_files_from_before_there_were_accounts_are_adopted_with_the_contexts(
+    database: Database, blobs: Blobs
+) -> None:
+    nobodys = Storage(None)
+    with database.transaction() as session:
+        put(session, blobs, "a.jpg", b"old", nobodys)
+        put(session, blobs, "b.jpg", b"old", nobodys)
+        adopter = clients.add(session, "me").client.id
+        put(session, blobs, "b.jpg", b"own", Storage(adopter))
+        clients.adopt(session, adopter)
+        assert bytes_of(session, blobs, "a.jpg", Storage(adopter)) == b"old"
+        assert bytes_of(session, blobs, "b.jpg", Storage(adopter)) == b"own"
+        assert names(session, "", nobodys) == {"b.jpg": False}
