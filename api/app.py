@@ -11,6 +11,7 @@ from api import descriptions, refusals
 from api.accounts import Accounts
 from api.authentication import Authentication
 from api.compat import app as compat
+from api.listeners import NoticeWatcher
 from api.metrics import Counting, Metrics
 from api.origins import OriginCheck
 from api.parts import Parts
@@ -19,6 +20,7 @@ from api.routers import (
     content,
     contexts,
     decisions,
+    events,
     groups,
     health,
     images,
@@ -27,6 +29,7 @@ from api.routers import (
     schedules,
     sessions,
     tokens,
+    webhooks,
 )
 from api.watcher import JobWatcher
 from storage.blobs import Blobs
@@ -60,6 +63,7 @@ TAGS = [
         "name": "decisions",
         "description": "What people have decided about pairs of images; it outlasts jobs, names and imports.",
     },
+    {"name": "webhooks", "description": "Being told what happens: by signed requests, or as it streams."},
     {"name": "comparison", "description": "Answers about single pictures, without a job."},
     {"name": "accounts", "description": "Where a server has accounts: who you are."},
     {"name": "operation", "description": "For those who run the server."},
@@ -80,7 +84,8 @@ def create_app(settings: Settings, database: Database, blobs: Blobs, dispatcher:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.parts = Parts(settings, database, blobs, dispatcher, JobWatcher(database), metrics, accounts)
+    watcher, listeners = JobWatcher(database), NoticeWatcher(database)
+    app.state.parts = Parts(settings, database, blobs, dispatcher, watcher, metrics, accounts, listeners)
     for routes in (
         contexts,
         images,
@@ -93,6 +98,8 @@ def create_app(settings: Settings, database: Database, blobs: Blobs, dispatcher:
         tokens,
         health,
         decisions,
+        webhooks,
+        events,
     ):
         app.include_router(routes.router)
     app.include_router(groups.differences_router)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.accounts import Accounts
+from api.listeners import NoticeWatcher
 from api.metrics import Metrics
 from api.watcher import JobWatcher
 from storage.blobs import Blobs
@@ -26,6 +27,7 @@ class Parts:
     watcher: JobWatcher
     metrics: Metrics
     accounts: Accounts
+    listeners: NoticeWatcher
 
     @property
     def cache_dir(self) -> Path:

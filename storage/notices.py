@@ -45,10 +45,12 @@ def announce(
     return notice
 
 
-def announce_to(session: Session, webhook: Webhook, kind: str, data: dict[str, Any]) -> Delivery:
+def announce_to(
+    session: Session, webhook: Webhook, kind: str, data: dict[str, Any]
+) -> tuple[Delivery, Notice]:
     """Tell one webhook alone."""
     notice = _add(session, kind, data, webhook.context_id, webhook.client_id)
-    return deliver(session, notice, [webhook])[0]
+    return deliver(session, notice, [webhook])[0], notice
 
 
 def wants(webhook: Webhook, notice: Notice) -> bool:
@@ -96,9 +98,21 @@ def since(
     return list(session.scalars(query.order_by(Notice.id).limit(limit)))
 
 
+def after(session: Session, context_id: uuid.UUID, notice_id: int, limit: int) -> list[Notice]:
+    """Return what was told of a context after a notice, oldest first."""
+    query = select(Notice).where(Notice.context_id == context_id, Notice.id > notice_id)
+    query = query.where(Notice.type != life.WEBHOOK_TEST).order_by(Notice.id).limit(limit)
+    return list(session.scalars(query))
+
+
 def expire(session: Session, before: datetime) -> int:
-    """Delete some notices that are older and on their way to nobody; return how many."""
-    pending = exists().where(Delivery.notice_id == Notice.id, Delivery.state == life.PENDING)
+    """Delete some notices that are older and on their way to nobody who listens; return how many."""
+    pending = exists().where(
+        Delivery.notice_id == Notice.id,
+        Delivery.state == life.PENDING,
+        Webhook.id == Delivery.webhook_id,
+        Webhook.disabled_reason.is_(None),
+    )
     old = select(Notice.id).where(Notice.created_at < before, ~pending).limit(_CHUNK)
     result = session.execute(delete(Notice).where(Notice.id.in_(old)))
     assert isinstance(result, CursorResult)

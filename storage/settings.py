@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     auth: Literal["open", "clients"] = "open"
     # Whether web pages and webhooks may be on this machine or its network.
     allow_private_addresses: bool = False
+    # Whether webhooks may be sent in the clear.
+    webhooks_over_http: bool = False
     # The plain words without which a server on other addresses than loopback needs accounts.
     open_to_everybody: bool = False
     # The SDKs of Aspose never ask for a second token, so one lasts long; revoking ends it at once.

@@ -14,8 +14,9 @@ from kombu.entity import Queue
 from lookalike import jobs as life
 from lookalike.features.extraction import extract
 from storage.settings import Settings
-from worker import broker_channel, logs, pipeline, stopping, tether
+from worker import broker_channel, logs, pipeline, receivers, stopping, tether
 from worker.cleaning import Cleaning
+from worker.courier import Courier
 from worker.dispatch import Dispatcher
 from worker.recovery import Recovery
 from worker.schedules import Ticking
@@ -107,6 +108,7 @@ class _Processes:
         self._recovery: Recovery | None = None
         self._cleaning: Cleaning | None = None
         self._ticking: Ticking | None = None
+        self._courier: Courier | None = None
 
     @functools.cached_property
     def tools(self) -> Tools:
@@ -133,16 +135,19 @@ class _Processes:
         sender.hub.call_repeatedly(CHILD_LOOK_SECONDS, sender.pool._pool.maintain_pool)
         self._recovery, self._cleaning = Recovery(self.tools, self.dispatcher), Cleaning(self.tools)
         self._ticking = Ticking(self.tools.database, self.dispatcher, self._settings)
+        outbound, over_http = receivers.outbound_of(self._settings), self._settings.webhooks_over_http
+        self._courier = Courier(self.tools.database, outbound, allow_http=over_http)
         self._recovery.start()
         self._cleaning.start()
         self._ticking.start()
+        self._courier.start()
 
     def _main_stops(self, **_: Any) -> None:
         log.info("worker.stopping")
         stopping.stop()
 
     def _main_has_stopped(self, **_: Any) -> None:
-        for thread in (self._ticking, self._recovery, self._cleaning):
+        for thread in (self._courier, self._ticking, self._recovery, self._cleaning):
             if thread is not None:
                 thread.stop()
 

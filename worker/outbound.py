@@ -14,6 +14,7 @@ import ssl
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
@@ -98,9 +99,12 @@ class Outbound:
         seconds: float,
         headers: Mapping[str, str] | None = None,
         content: bytes = b"",
+        silent_seconds: float = MOST_SILENT_SECONDS,
+        keeps_body: bool = True,
     ) -> Answer:
         """Make one request and return its answer, whatever its status; redirects are not followed.
 
+        Silence of `silent_seconds` ends it early. Without `keeps_body` only status and headers are read.
         Raises ForbiddenAddress, AnswerTooLarge, AnswerTooSlow, or OutboundFailed if there is no answer.
         """
         checked = checked_url(url)
@@ -109,7 +113,7 @@ class Outbound:
         # Compressed answers could grow without end.
         sent = {"Host": _host_of(checked), "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         sent |= dict(headers or {}) | ({"Content-Length": str(len(content))} if content else {})
-        timeout = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), MOST_SILENT_SECONDS)}
+        timeout = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), silent_seconds)}
         try:
             with (
                 httpcore.ConnectionPool(ssl_context=_ssl_context(), network_backend=backend) as pool,
@@ -117,7 +121,7 @@ class Outbound:
                     method, _target(checked), headers=list(sent.items()), content=content, extensions=timeout
                 ) as response,
             ):
-                body = _read(response.iter_stream(), max_bytes)
+                body = _read(response.iter_stream(), max_bytes) if keeps_body else b""
                 given = {name.decode("latin-1").lower(): _text(value) for name, value in response.headers}
                 return Answer(response.status, given, body, url)
         except httpcore.TimeoutException:
@@ -254,6 +258,7 @@ def _read(pieces: Iterable[bytes], max_bytes: int) -> bytes:
     return bytes(body)
 
 
+@cache
 def _ssl_context() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=certifi.where())
 

@@ -4,7 +4,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import httpx
@@ -27,9 +27,9 @@ def pictures_and_copies(first: int, count: int) -> dict[str, bytes]:
     return originals | {f"{name}-copy": pictures.jpeg(picture, 60) for name, picture in drawn.items()}
 
 
-def events(response: httpx.Response) -> Iterator[tuple[str, dict[str, Any]]]:
+def events(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     name = ""
-    for line in response.iter_lines():
+    for line in lines:
         field, _, value = line.partition(": ")
         if field == "event":
             name = value
@@ -112,7 +112,7 @@ def test_events_tell_a_job_from_its_beginning_to_its_end(working: httpx.Client) 
     path = started.headers["Location"]
     with working.stream("GET", f"{path}/events") as stream:
         assert stream.headers["Content-Type"].startswith("text/event-stream")
-        told = list(events(stream))
+        told = list(events(stream.iter_lines()))
     assert [name for name, _ in told] == ["job"] * (len(told) - 1) + ["end"]
     done = [job["stages"][0]["done"] for _, job in told]
     assert (done, done[-1]) == (sorted(done), 40)

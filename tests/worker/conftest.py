@@ -33,7 +33,11 @@ def lasting(
     postgresql.execute(f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
     with servers.broker() as broker_url:
         settings = Settings.load(
-            data_dir=folder / "data", database_url=postgresql.url_of(name), broker_url=broker_url
+            data_dir=folder / "data",
+            database_url=postgresql.url_of(name),
+            broker_url=broker_url,
+            allow_private_addresses=True,
+            webhooks_over_http=True,
         )
         with installed(settings, folder) as made:
             made.start_worker()

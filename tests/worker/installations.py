@@ -63,6 +63,8 @@ class Installation:
             f"{PREFIX}BROKER_URL": str(self.settings.broker_url),
             f"{PREFIX}DATA_DIR": str(self.settings.data_dir),
             f"{PREFIX}WORKER_PROCESSES": str(processes),
+            f"{PREFIX}ALLOW_PRIVATE_ADDRESSES": str(self.settings.allow_private_addresses),
+            f"{PREFIX}WEBHOOKS_OVER_HTTP": str(self.settings.webhooks_over_http),
         }
         with (self.folder / "worker.log").open("ab") as log:
             command = [sys.executable, "-m", "tests.worker.odd_worker"]
