@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
-import stat
 from collections.abc import Iterator
 from typing import IO
 from urllib.parse import quote
@@ -14,11 +14,11 @@ from fastapi.responses import StreamingResponse
 from PIL import Image
 
 from lookalike.decoding_signatures import recognised
-from lookalike.errors import Unreadable
 from storage.blobs import Blobs
 from storage.images import STORED
 from storage.models import Image as ImageRow
 from worker import sources
+from worker.folders import open_file
 
 PIECE_BYTES = 256 * 1024
 _HEAD_BYTES = 1024
@@ -41,9 +41,9 @@ _OTHER_MEDIA_TYPES = {
 _SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
 
 
-def original(request: Request, blobs: Blobs, image: ImageRow) -> Response:
+def original(request: Request, blobs: Blobs, image: ImageRow, max_bytes: int) -> Response:
     """Return the bytes of an image as they are."""
-    file, tag = _opened(blobs, image)
+    file, tag = _opened(blobs, image, max_bytes)
     return _answer(request, file, tag, image.image_id)
 
 
@@ -83,27 +83,18 @@ def disposition(image_id: str, *, is_shown: bool) -> str:
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def _opened(blobs: Blobs, image: ImageRow) -> tuple[IO[bytes], str]:
+def _opened(blobs: Blobs, image: ImageRow, max_bytes: int) -> tuple[IO[bytes], str]:
     if image.source == STORED and image.content is not None:
         sha256 = image.content.sha256
         return blobs.open_content(sha256), f'"{sha256.hex()}"'
-    file = _opened_file(image.location or "")
+    location = image.location or ""
+    if not sources.is_file_here(location):
+        data = sources.read(location, max_bytes)
+        return io.BytesIO(data), f'"{hashlib.sha256(data).hexdigest()}"'
+    file = open_file(location, follows_links=False)
     status = os.fstat(file.fileno())
     # The file may have changed since it was imported: its tag is its own.
     return file, f'"{status.st_size:x}-{status.st_mtime_ns:x}"'
-
-
-def _opened_file(location: str) -> IO[bytes]:
-    try:
-        # Not blocking: whatever has been put in the file's place since (a pipe) must not hold us up.
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
-        file = open(os.open(sources.path_of(location), flags), "rb")  # noqa: PTH123, SIM115 (a descriptor)
-    except OSError as error:
-        raise Unreadable(f"The file cannot be read: {error.strerror or error}.") from None
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise Unreadable("It is not a regular file any more.")
-    return file
 
 
 def _kind(head: bytes) -> tuple[str, bool]:

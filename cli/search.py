@@ -21,7 +21,7 @@ from lookalike.errors import LookalikeError, Unavailable
 from storage import contexts, groups, job_errors, jobs, lineages
 from storage.pages import Page
 from worker import submission
-from worker.sources import path_of
+from worker.locations import path_of
 
 if TYPE_CHECKING:
     from storage.db import Session

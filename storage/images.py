@@ -278,6 +278,21 @@ def image_ids(session: Session, row_ids: Sequence[int] | np.ndarray) -> dict[int
     return result
 
 
+def set_origins(session: Session, origins: Sequence[tuple[int, tuple[str, str, int, int | None]]]) -> None:
+    """Note of stored images (row id, file as it was listed) which file they are a copy of."""
+    if not origins:
+        return
+    given = arrays.rows(
+        session,
+        id=(BigInteger(), [row_id for row_id, _ in origins]),
+        location=(Text(), [location for _, (_, location, _, _) in origins]),
+        modified_ns=(BigInteger(), [modified_ns for _, (_, _, _, modified_ns) in origins]),
+    )
+    noting = update(Image).where(Image.id == given.c.id)
+    noting = noting.values(location=given.c.location, modified_ns=given.c.modified_ns)
+    session.execute(noting, execution_options=_UNSYNCHRONIZED)
+
+
 def byte_count(session: Session, row_ids: Sequence[int] | np.ndarray) -> int:
     """Return how many bytes the images of these rows have together."""
     total = 0

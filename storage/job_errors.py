@@ -79,4 +79,4 @@ def of_contents(
         Content.error_code.is_not(None),
         Content.extractor_version == extractor_version,
     )
-    return {row[0]: (str(row[1]), row[2]) for row in session.execute(query).tuples()}
+    return {row[0]: (str(row[1]), row[2]) for row in session.execute(query)}

@@ -262,6 +262,13 @@ def add_parameters(session: Session, job_id: uuid.UUID, **values: Any) -> None:
     session.flush()
 
 
+def add_counts(session: Session, job_id: uuid.UUID, **counts: int) -> None:
+    """Add what is known only where it is stored to the counts of a job."""
+    job = get(session, job_id)
+    job.counts = {**job.counts, **{name: job.counts.get(name, 0) + count for name, count in counts.items()}}
+    session.flush()
+
+
 def cancelling(session: Session) -> list[uuid.UUID]:
     """Return the jobs that wait for their running shards to stop."""
     return list(session.scalars(select(Job.id).where(Job.state == life.CANCELLING)))

@@ -157,6 +157,19 @@ class Image(Base):
     content: Mapped[Content | None] = relationship(lazy="joined")
 
 
+class OtherFile(Base):
+    """A file of a watched source that is no image, by what it begins with; as long as it stays as it is."""
+
+    __tablename__ = "other_files"
+    __table_args__ = (UniqueConstraint("context_id", "location"), NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    context_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("contexts.id", ondelete="CASCADE"))
+    location: Mapped[str] = mapped_column(Text)
+    byte_count: Mapped[int] = mapped_column(BigInteger)
+    modified_ns: Mapped[int | None] = mapped_column(BigInteger)
+
+
 class Job(Base):
     """One requested piece of work and its state."""
 

@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     # Folders that the API may import from, separated like PATH; none means no import over HTTP.
     import_roots: Annotated[list[Path], NoDecode] = Field(default_factory=list)
     # open: nobody is asked who they are. clients: everybody has an id and a secret, see `lookalike clients`.
+    # What URLs that may be imported begin with, separated by spaces, such as s3://photos; none means none.
+    import_urls: Annotated[list[str], NoDecode] = Field(default_factory=list)
     auth: Literal["open", "clients"] = "open"
     # Whether web pages and webhooks may be on this machine or its network.
     allow_private_addresses: bool = False
@@ -66,6 +68,19 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+    @field_validator("import_urls", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return value.split() if isinstance(value, str) else value
+
+    @field_validator("import_urls")
+    @classmethod
+    def _are_urls(cls, value: list[str]) -> list[str]:
+        for url in value:
+            if "://" not in url or "::" in url:
+                raise ValueError(f"{url!r} is no URL such as s3://photos")
+        return value
 
     @field_validator("import_roots")
     @classmethod

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from sqlalchemy import BigInteger, String, Text, func, insert, literal, select, update
+from sqlalchemy import BigInteger, ColumnElement, String, Text, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from lookalike.ids import checked_image_id
@@ -22,12 +24,15 @@ _UNSYNCHRONIZED = {"synchronize_session": False}
 
 
 class FoundFile(NamedTuple):
-    """A file that may be an image; size and time of change tell whether it is what it was."""
+    """A file that may be an image; size and time of change tell whether it is what it was.
+
+    Where there are no such times it is another number that changes with the file; None if there is none.
+    """
 
     image_id: str
     location: str
     byte_count: int
-    modified_ns: int
+    modified_ns: int | None
 
 
 @dataclass
@@ -37,6 +42,8 @@ class Synced:
     added: int = 0
     changed: int = 0
     removed: int = 0
+    # Of those added and removed, as far as size and time of change tell.
+    moved: int = 0
     unchanged: int = 0
     row_ids: list[int] = field(default_factory=list)
 
@@ -51,6 +58,34 @@ class _Stored(NamedTuple):
     error_code: str | None
 
 
+class Survey:
+    """What is not as it is stored, found out by reading only: what is the same costs one look, and no memory.
+
+    `copies`: files are to be stored, so one that is only referred to is not as it should be.
+    """
+
+    def __init__(self, session: Session, context_id: uuid.UUID, *, copies: bool = False) -> None:
+        """Begin; what is added to the context from now on is not looked at."""
+        self.context_id, self.copies = context_id, copies
+        self.revision = contexts.get(session, context_id).revision
+        self.unchanged_rows = array("q")
+
+    def differing(self, session: Session, files: Sequence[FoundFile]) -> list[FoundFile]:
+        """Return those of the files that are new, changed, elsewhere, or could not be read last time."""
+        stored = {row.image_id: row for row in _stored(session, self.context_id, files)}
+        found = []
+        for file in files:
+            row = stored.get(file.image_id)
+            if row is None or not _is_as_it_was(file, row, self.copies):
+                found.append(file)
+            else:
+                self.unchanged_rows.append(row.row_id)
+        return found
+
+    def __len__(self) -> int:
+        return len(self.unchanged_rows)
+
+
 class Sync:
     """One synchronisation of a context: raises its revision once, at the first change."""
 
@@ -60,11 +95,15 @@ class Sync:
         self._session = session
         self._context_id = context_id
         self._revision: int | None = None
+        # Size and time of the files that are new.
+        self._added: list[tuple[int | None, int | None]] = []
         self.result = Synced()
 
     def take(self, files: Sequence[FoundFile]) -> None:
         """Bring the images of these files up to date; each image id at most once."""
-        stored = {row.image_id: row for row in self._stored(files)}
+        for file in files:
+            checked_image_id(file.image_id)
+        stored = {row.image_id: row for row in _stored(self._session, self._context_id, files)}
         new = [file for file in files if file.image_id not in stored]
         known = [(file, stored[file.image_id]) for file in files if file.image_id in stored]
         changed = [(file, row) for file, row in known if not _is_same(file, row)]
@@ -72,43 +111,42 @@ class Sync:
         self._end([row.row_id for _, row in changed])
         self._add([*new, *(file for file, _ in changed)])
         self._refresh([(file, row) for file, row in same if file.location != row.location or row.error_code])
+        self._added += [(file.byte_count, file.modified_ns) for file in new]
         self.result.added += len(new)
         self.result.changed += len(changed)
         self.result.unchanged += len(same)
         self.result.row_ids += [row.row_id for _, row in same]
 
-    def remove_others(self, under: str | None = None) -> None:
-        """End the referenced images that no file taken stands for; only those at locations under a prefix."""
-        query = select(Image.id).where(
-            Image.context_id == self._context_id,
-            Image.removed_revision.is_(None),
-            Image.source == REFERENCED,
-        )
-        if under is not None:
-            query = query.where(func.substr(Image.location, 1, len(under)) == under)
-        live = np.array(self._session.scalars(query).all(), np.int64)
-        gone = np.setdiff1d(live, np.array(self.result.row_ids, np.int64)).tolist()
+    def remove_others(self, under: Sequence[str] | None = None, survey: Survey | None = None) -> None:
+        """End the referenced images that no file stands for; only those at locations that begin so.
+
+        Not those that a survey has found unchanged, nor those that came after it had begun.
+        """
+        conditions = _referenced(self._context_id, under)
+        seen = np.array(self.result.row_ids, np.int64)
+        if survey is not None:
+            conditions.append(Image.added_revision <= survey.revision)
+            seen = np.concatenate([seen, np.frombuffer(survey.unchanged_rows, np.int64)])
+        live = arrays.columns(self._session, select(Image.id).where(*conditions))[0]
+        gone = np.setdiff1d(live, seen).tolist()
+        self.result.moved += self._count_moved(gone)
         for chunk in arrays.chunks(gone):
             self._end(chunk)
         self.result.removed += len(gone)
 
-    def _stored(self, files: Sequence[FoundFile]) -> list[_Stored]:
-        image_ids = [checked_image_id(file.image_id) for file in files]
-        columns = (
-            Image.id,
-            Image.image_id,
-            Image.source,
-            Image.location,
-            Image.byte_count,
-            Image.modified_ns,
-            Image.error_code,
-        )
-        query = select(*columns).where(
-            Image.context_id == self._context_id,
-            Image.removed_revision.is_(None),
-            arrays.is_one_of(self._session, Image.image_id, Text(), image_ids),
-        )
-        return [_Stored(*row) for row in self._session.execute(query)]
+    def _count_moved(self, gone: Sequence[int]) -> int:
+        """Return how many of the files that are gone are, by size and time, among those added."""
+        count = 0
+        left = Counter(self._added)
+        for chunk in arrays.chunks(gone) if left else ():
+            given = arrays.ids(self._session, chunk)
+            query = select(Image.byte_count, Image.modified_ns).join(given, Image.id == given.c.id)
+            for byte_count, modified_ns in self._session.execute(query):
+                facts = (byte_count, modified_ns)
+                if left[facts] > 0:
+                    left[facts] -= 1
+                    count += 1
+        return count
 
     def _revise(self) -> int:
         if self._revision is None:
@@ -164,24 +202,73 @@ def sync_referenced(
     context_id: uuid.UUID,
     files: Iterable[FoundFile],
     complete: bool,
-    under: str | None = None,
+    under: Sequence[str] | None = None,
+    survey: Survey | None = None,
 ) -> Synced:
     """Bring a context's referenced images up to date with the files found.
 
     Files with the size and time of change they had keep their content, unread. If the files are complete,
-    images of files that are gone end too: all, or those at locations that begin with `under`.
+    together with those that a survey has found unchanged, images of files that are gone end too: all, or
+    those at locations that begin with one of `under`.
     """
     sync = Sync(session, context_id)
     for chunk in _batches(files):
         sync.take(chunk)
     if complete:
-        sync.remove_others(under)
+        sync.remove_others(under, survey)
     return sync.result
 
 
+def count_referenced(session: Session, context_id: uuid.UUID, under: Sequence[str]) -> int:
+    """Return how many live referenced images are at locations that begin so."""
+    query = select(func.count()).select_from(Image).where(*_referenced(context_id, under))
+    return session.scalar(query) or 0
+
+
+def _referenced(context_id: uuid.UUID, under: Sequence[str] | None) -> list[ColumnElement[bool]]:
+    conditions = [
+        Image.context_id == context_id,
+        Image.removed_revision.is_(None),
+        Image.source == REFERENCED,
+    ]
+    if under is not None:
+        conditions.append(or_(*(func.substr(Image.location, 1, len(each)) == each for each in under)))
+    return conditions
+
+
+def _stored(session: Session, context_id: uuid.UUID, files: Sequence[FoundFile]) -> list[_Stored]:
+    columns = (
+        Image.id,
+        Image.image_id,
+        Image.source,
+        Image.location,
+        Image.byte_count,
+        Image.modified_ns,
+        Image.error_code,
+    )
+    query = select(*columns).where(
+        Image.context_id == context_id,
+        Image.removed_revision.is_(None),
+        arrays.is_one_of(session, Image.image_id, Text(), [file.image_id for file in files]),
+    )
+    return [_Stored(*row) for row in session.execute(query)]
+
+
 def _is_same(file: FoundFile, row: _Stored) -> bool:
-    facts = (row.source, row.byte_count, row.modified_ns)
-    return facts == (REFERENCED, file.byte_count, file.modified_ns)
+    """Whether a file has the size and time that its image had; one that was copied has a location too."""
+    is_file = row.source == REFERENCED or row.location is not None
+    facts = (row.byte_count, row.modified_ns)
+    return is_file and file.modified_ns is not None and facts == (file.byte_count, file.modified_ns)
+
+
+def _is_as_it_was(file: FoundFile, row: _Stored, copies: bool) -> bool:
+    is_where_it_should_be = row.source != REFERENCED or not copies
+    return (
+        is_where_it_should_be
+        and _is_same(file, row)
+        and row.location == file.location
+        and row.error_code is None
+    )
 
 
 def _batches(files: Iterable[FoundFile]) -> Iterator[list[FoundFile]]:

@@ -14,12 +14,20 @@ from storage import contents, contexts, images
 from storage.blobs import Blobs, Received
 from storage.db import Database
 from storage.models import Content, Image, StoredFile, Tag
+from storage.sync import FoundFile
 
 
 class Upload(NamedTuple):
     """Bytes that have been received, and the id they are to have."""
 
     image_id: str
+    received: Received
+
+
+class Copied(NamedTuple):
+    """Bytes of a file that have been received, and the file as it was listed."""
+
+    file: FoundFile
     received: Received
 
 
@@ -55,6 +63,17 @@ def put_many(
             for upload in uploads
         ],
     )
+
+
+def put_copies(session: Session, blobs: Blobs, context_id: uuid.UUID, copies: Sequence[Copied]) -> int:
+    """Store copies of files, and which they were, to know them again; return their bytes. Raises as put does.
+
+    A file has its size as it was listed: were it another when it was read, it is read again the next time.
+    """
+    uploads = [Upload(copied.file.image_id, copied.received) for copied in copies]
+    row_ids = put_many(session, blobs, context_id, uploads)
+    images.set_origins(session, [(row_ids[copied.file.image_id], copied.file) for copied in copies])
+    return sum(copied.received.byte_count for copied in copies)
 
 
 def _kept(

@@ -1,37 +1,76 @@
-"""What may be imported: what lies under an import root, and nothing that leads out of one.
+"""What may be imported: what lies under an import root or an allowed URL, and nothing that leads out of one.
 
 It is asked when somebody asks for an import over HTTP, and again by the worker when a schedule comes to it:
-the operator may have changed the settings meanwhile.
+the operator may have changed the settings meanwhile. `lookalike find` asks nobody: the files are its user's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from lookalike.errors import InvalidSource
+from storage import clients
+from storage.db import Session
+from storage.models import Context
 from storage.settings import Settings
+from worker import archives, remotes
 
-_SETTING = "LOOKALIKE_IMPORT_ROOTS"
+ROOTS, URLS = "LOOKALIKE_IMPORT_ROOTS", "LOOKALIKE_IMPORT_URLS"
 
 
-def permitted(source: str, settings: Settings) -> str:
-    """Return a folder under an import root as an absolute path without links. Raises InvalidSource."""
-    roots = settings.import_roots
+def permitted(session: Session, context: Context, source: str, settings: Settings) -> str:
+    """Return a source as it is to be imported: a path without links, or a URL. Raises InvalidSource.
+
+    A client may import only from what it has been given, which must be open to the server as well.
+    """
+    if "\0" in source:
+        raise InvalidSource("A source has no NUL in it.")
+    own = None if context.client_id is None else clients.get(session, context.client_id).import_roots
+    if source.lower().startswith(("file://", "local://")):
+        source = unquote(urlsplit(source).path)
+    if remotes.is_url(source):
+        return _permitted_url(source, settings.import_urls, own)
+    return _permitted_path(source, settings.import_roots, own)
+
+
+def _permitted_path(source: str, roots: Sequence[Path], own: Sequence[str] | None) -> str:
     if not roots:
         raise InvalidSource(
-            f"This server may not import any folder: {_SETTING} is empty. "
+            f"This server may not import any folder: {ROOTS} is empty. "
             "Set it to the folders that may be imported."
         )
-    if "\0" in source or "://" in source:
-        raise InvalidSource("Only folders on the server can be imported for now, not URLs or archives.")
     given = Path(source).expanduser() if source.startswith("~") else Path(source)
     if not given.is_absolute():
         raise InvalidSource(f"The source {source!r} is not an absolute path on the server.")
     # Links resolved first, or one inside a root could lead anywhere.
-    folder = given.resolve()
-    if not any(folder.is_relative_to(root) for root in roots):
-        allowed = ", ".join(repr(str(root)) for root in roots)
-        raise InvalidSource(f"{source!r} is not under an import root ({allowed}); {_SETTING} adds others.")
-    if not folder.is_dir():
-        raise InvalidSource(f"There is no folder {source!r} on the server.")
-    return str(folder)
+    path = given.resolve()
+    if not any(path.is_relative_to(root) for root in roots):
+        allowed = ", ".join(repr(str(root)) for root in roots) if own is None else "of this server"
+        raise InvalidSource(f"{source!r} is not under an import root ({allowed}); {ROOTS} adds others.")
+    if own is not None and not any(path.is_relative_to(Path(root).resolve()) for root in own):
+        raise InvalidSource(f"{source!r} is not under an import root of this client.")
+    if not path.is_dir() and not (path.is_file() and archives.is_archive(path.name)):
+        raise InvalidSource(
+            f"There is no folder {source!r} on the server, nor an archive: {', '.join(archives.EXTENSIONS)}."
+        )
+    return str(path)
+
+
+def _permitted_url(source: str, allowed: Sequence[str], own: Sequence[str] | None) -> str:
+    if not allowed:
+        raise InvalidSource(
+            f"This server may not import from URLs: {URLS} is empty. Set it to what URLs may begin with."
+        )
+    if not any(_is_under(source, url) for url in allowed):
+        told = ", ".join(allowed) if own is None else "those of this server"
+        raise InvalidSource(f"{source!r} does not begin like the URLs that may be imported ({told}).")
+    if own is not None and not any(_is_under(source, url) for url in own):
+        raise InvalidSource(f"{source!r} does not begin like the URLs of this client.")
+    return remotes.checked_url(source)
+
+
+def _is_under(url: str, allowed: str) -> bool:
+    # At a whole segment: s3://photos does not open s3://photos-of-others.
+    return f"{url}/".startswith(allowed.rstrip("/") + "/")

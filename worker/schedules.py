@@ -7,7 +7,9 @@ for the others.
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +20,7 @@ from lookalike import jobs as life
 from lookalike.errors import Conflict, InvalidInput, InvalidSchedule, LookalikeError
 from storage import contexts, db, jobs, schedules
 from storage.db import Database, OperationalError, Session
-from storage.models import Schedule, ScheduleRun
+from storage.models import Context, Schedule, ScheduleRun
 from storage.settings import Settings
 from worker import submission
 from worker.dispatch import Dispatcher
@@ -67,6 +69,8 @@ class Ticking:
         """Take what is due now."""
         with self._database.reading() as session:
             due = schedules.due(session, self._clock(session))
+        # Those who look at the same time should not all come to the same one first.
+        random.shuffle(due)
         for schedule_id in due:
             with self._database.transaction() as session:
                 job_id = take(session, schedule_id, self._clock(session), self._settings)
@@ -76,12 +80,13 @@ class Ticking:
     def _keep_looking(self) -> None:
         pause = 0.0
         while not self._over.wait(pause):
-            pause = LOOK_SECONDS
+            began = time.monotonic()
             try:
                 self.look()
             except (LookalikeError, OperationalError, OSError) as error:
                 # The database may be away: the next look will tell.
                 log.warning("schedules.failed", error=repr(error))
+            pause = max(0.0, LOOK_SECONDS - (time.monotonic() - began))
 
 
 def take(session: Session, schedule_id: uuid.UUID, moment: float, settings: Settings) -> uuid.UUID | None:
@@ -135,9 +140,9 @@ def checked_job(
     if unknown := job.keys() - KINDS[kind] - {"kind"}:
         raise InvalidInput(f"A schedule's job of kind {kind} has no {', '.join(sorted(unknown))}.")
     if kind == IMPORT and "source" not in job:
-        raise InvalidInput("An import needs a source: a folder under an import root.")
+        raise InvalidInput("An import needs a source: a folder, an archive or a URL.")
     context = contexts.get(session, context_id)
-    submission.checked(*_asked(job, settings), context)
+    submission.checked(*_asked(session, job, context, settings), context)
     return job
 
 
@@ -158,7 +163,8 @@ def _carry_out(session: Session, schedule: Schedule, run: ScheduleRun, settings:
 
 
 def _make_job(session: Session, schedule: Schedule, settings: Settings) -> uuid.UUID:
-    kind, parameters = _asked(schedule.job, settings)
+    context = contexts.get(session, schedule.context_id)
+    kind, parameters = _asked(session, schedule.job, context, settings)
     return submission.add(
         session,
         context_id=schedule.context_id,
@@ -181,11 +187,13 @@ def _give_up(session: Session, schedule: Schedule, fire_at: float, error: Invali
         schedules.record(session, run, life.FAILED, reason=(error.code, error.detail))
 
 
-def _asked(job: dict[str, Any], settings: Settings) -> tuple[str, dict[str, Any]]:
+def _asked(
+    session: Session, job: dict[str, Any], context: Context, settings: Settings
+) -> tuple[str, dict[str, Any]]:
     """Return kind and parameters of the job that a schedule is to make."""
     parameters = {name: value for name, value in job.items() if name != "kind"}
     if "source" in parameters:
-        parameters["source"] = permitted(parameters["source"], settings)
+        parameters["source"] = permitted(session, context, parameters["source"], settings)
         # A source that is watched is mirrored: what is gone from it leaves the context.
         parameters.setdefault("complete", True)
     kind = life.EXTRACT_FEATURES if job["kind"] == IMPORT else job["kind"]

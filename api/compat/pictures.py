@@ -20,7 +20,7 @@ from storage.blobs import Received
 from storage.db import Session
 from storage.models import Content, Image
 from storage.uploads import Upload
-from worker import sources, submission
+from worker import locations, submission
 
 
 async def put(
@@ -88,7 +88,9 @@ def take_folder(call: Call, context_id: uuid.UUID, folder: str) -> uuid.UUID:
         contexts.lock(session, context_id)
         found = files.files_in(session, call.storage, call.path_of(folder))
         named = {file.path.rpartition("/")[2]: files.content_of(file) for file in found}
-        kept = {f"{folder}/{name}": each for name, each in named.items() if sources.is_image_name(name)}
+        kept = {
+            f"{folder}/{name}": each for name, each in named.items() if locations.is_named_like_image(name)
+        }
         contents.ensure_many(session, [(each.sha256, each.byte_count) for each in kept.values()])
         stored = [(image_id, each.id, each.byte_count) for image_id, each in kept.items()]
         rows = images.put_many(session, context_id, stored)

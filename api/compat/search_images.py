@@ -50,4 +50,4 @@ def _file(context_id: ContextId, call: TheCall, image_id: str) -> Response:
             if file is None or file.context_id != context_id:
                 raise
             return shown.stored(call.request, call.parts.blobs, files.content_of(file).sha256, image_id)
-    return shown.original(call.request, call.parts.blobs, image)
+    return shown.original(call.request, call.parts.blobs, image, call.parts.settings.max_image_bytes)

@@ -33,7 +33,7 @@ def get_content(
     with parts.database.reading() as session:
         contexts.get(session, context_id, client_id)
         image = images.get(session, context_id, image_id)
-    return pictures.original(request, parts.blobs, image)
+    return pictures.original(request, parts.blobs, image, parts.settings.max_image_bytes)
 
 
 @router.get(

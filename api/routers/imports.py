@@ -1,4 +1,4 @@
-"""Folders of the server, taken into a context where they are."""
+"""Folders of the server, URLs and archives, taken into a context where they are."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from api.problems import documented
 from api.schemas.images import NewImport
 from api.schemas.jobs import JobView
 from api.submitting import ACCEPTED, TheAccepting
-from lookalike.errors import InvalidSource
 from lookalike.jobs import EXTRACT_FEATURES
 from storage import contexts
 from worker.permitted import permitted
@@ -35,21 +34,20 @@ async def import_folder(
     once: TheOnce,
     accepting: TheAccepting,
 ) -> Response:
-    """Take the images of a folder into a context, and extract their features.
+    """Take the images of a folder, a URL or an archive into a context, and extract their features.
 
-    The folder lies on the server, under one of the roots in `LOOKALIKE_IMPORT_ROOTS`. Files are read where
-    they are, never copied or changed. Importing again finds what is new and what has changed.
+    Folders and archives (zip, tar, also compressed) lie on the server, under one of the roots in
+    `LOOKALIKE_IMPORT_ROOTS`; URLs such as `s3://photos/2026` begin as `LOOKALIKE_IMPORT_URLS` says. Files are
+    read where they are, and never changed. Importing again finds what is new and what has changed, and
+    opens nothing else.
     """
 
     def act() -> Response:
         # First of all: what is wrong with the source is told to the context's owner only.
         with parts.database.reading() as session:
-            contexts.get(session, context_id, client_id)
-        if body.copies:
-            raise InvalidSource(
-                "Copying imported files is not possible yet: leave out 'copy', or upload them."
-            )
-        source = permitted(body.source, parts.settings)
+            context = contexts.get(session, context_id, client_id)
+            source = permitted(session, context, body.source, parts.settings)
+        parameters = {"source": source, "copy": body.copies, "complete": body.complete}
         return once.do(
             fingerprint(body),
             lambda session: submitting.submit(
@@ -58,7 +56,7 @@ async def import_folder(
                 client_id=client_id,
                 context_id=context_id,
                 kind=EXTRACT_FEATURES,
-                parameters={"source": source},
+                parameters=parameters,
             ),
         )
 

@@ -48,12 +48,26 @@ class ImageView(BaseModel):
 
 
 class NewImport(BaseModel):
-    """A folder whose images are to be taken into a context, where they are."""
+    """A folder, URL or archive whose images are to be taken into a context."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"source": "/srv/photos/2026", "copy": False}]}
     )
 
-    source: str = Field(min_length=1, max_length=4096, description="A folder under one of the import roots.")
+    source: str = Field(
+        min_length=1,
+        max_length=4096,
+        description="A folder or an archive under one of the import roots, or a URL that may be imported.",
+    )
     # The name that pydantic gives to a method of its own.
-    copies: bool = Field(False, alias="copy", description="Copying into the blob store is not possible yet.")
+    copies: bool = Field(
+        False,
+        alias="copy",
+        description="Store the bytes: images stay when their files go. What is compressed as a whole "
+        "(such as `.tar.gz`) is always copied.",
+    )
+    complete: bool = Field(
+        False,
+        description="Images whose files are gone leave the context, but for copies. "
+        "The job fails if nothing is left.",
+    )

@@ -129,6 +129,8 @@ def _owned(owner: httpx.Client) -> Owned:
     put = owner.put(f"/v1/contexts/{context}/images/private.jpg", content=PICTURE)
     assert put.status_code == 201, put.text
     job = owner.post(f"/v1/contexts/{context}/jobs", json={"kind": "find_duplicates"}).json()["id"]
+    scheduled = {"name": "daily", "interval_seconds": 86400, "job": {"kind": "extract_features"}}
+    schedule = owner.post(f"/v1/contexts/{context}/schedules", json=scheduled).json()["id"]
     pair = {"verdict": "keep_both", "sha256": ["0" * 64, "1" * 64]}
     decision = owner.post(f"/v1/contexts/{context}/decisions", json=pair).json()["items"][0]["id"]
     hook = owner.post("/v1/webhooks", json={"url": "https://1.1.1.1/hook"}).json()["id"]
@@ -136,6 +138,7 @@ def _owned(owner: httpx.Client) -> Owned:
     values = {
         "context_id": context,
         "job_id": job,
+        "schedule_id": schedule,
         "image_id": "private.jpg",
         "decision_id": decision,
         "webhook_id": hook,
@@ -158,6 +161,7 @@ def _shown(owner: httpx.Client, values: dict[str, str]) -> dict[str, Any]:
             context,
             f"{context}/images",
             f"{context}/decisions",
+            f"{context}/schedules",
             f"/v1/webhooks/{values['webhook_id']}/deliveries",
             f"/v1/jobs/{values['job_id']}",
         )

@@ -20,7 +20,7 @@ def sync(
     found: list[FoundFile],
     *,
     complete: bool = True,
-    under: str | None = None,
+    under: list[str] | None = None,
 ) -> Synced:
     with database.transaction() as session:
         return sync_referenced(session, context_id, found, complete, under)
@@ -89,7 +89,7 @@ def test_only_what_lies_under_the_folder_looked_at_can_be_gone(database: Databas
     samples.add_images(database, context_id, "uploaded")
     sync(database, context_id, files("a", root="/photos_%"), complete=False)
     sync(database, context_id, files("b", root="/photosXX"), complete=False)
-    assert counted(sync(database, context_id, [], under="/photos_%/")) == (0, 0, 1, 0)
+    assert counted(sync(database, context_id, [], under=["/photos_%/"])) == (0, 0, 1, 0)
     with database.reading() as session:
         left = [image.image_id for image in images.page(session, context_id, 10).items]
     assert left == ["b", "uploaded"]
