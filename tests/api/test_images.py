@@ -191,5 +191,9 @@ def test_only_folders_under_an_import_root_are_imported(
         answer = client.post(f"{context}/imports", json={"source": source})
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_source"), source
     assert str(import_root) in client.post(f"{context}/imports", json={"source": "/etc"}).json()["detail"]
-    copying = client.post(f"{context}/imports", json={"source": str(import_root), "copy": True})
-    assert copying.status_code == 422
+    archive = import_root / "2026" / "photos.zip"
+    archive.write_bytes(b"")
+    copying = {"source": str(archive), "copy": True, "complete": True}
+    made = client.post(f"{context}/imports", json=copying)
+    assert made.status_code == 202
+    assert made.json()["parameters"] == copying
