@@ -48,6 +48,9 @@ Finds exact and near-duplicate images in large collections.
 Lists come in pages: `{"items": […], "next_cursor": …}`; give `next_cursor` as `cursor` to get the next page,
 until it is null. Errors are problem details (RFC 9457); their `code` is stable. A POST that makes something
 takes an `Idempotency-Key`: sent again, it is not done again. Times are RFC 3339 in UTC. Version 1 only grows.
+
+What Aspose.Imaging Cloud's SDKs speak (imageSearch and storage) is under `/v3.0` and, as its tutorial prints
+it, under `/v3`: the same contexts, images and jobs. It is not listed here, as Aspose describes it.
 """
 
 TAGS = [

@@ -5,10 +5,8 @@ from __future__ import annotations
 import base64
 import http.server
 import json
-import re
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,40 +17,10 @@ from asposeimagingcloud import ImagingApi
 from asposeimagingcloud.rest import ApiException
 
 from tests.acceptance import comparables
-from tests.acceptance.command import environment, free_port, run, running, wait_until_ready
+from tests.acceptance.services import Service
 
 DATA, STORAGE = "ImagingIntegrationTestData/AI", "Imaging-QA"
 SOURCE = f"{DATA}/FindSimilar"
-
-
-@dataclass(frozen=True)
-class Service:
-    """A server, and what a client needs to know of it."""
-
-    url: str
-    client_id: str = ""
-    client_secret: str = ""
-
-    def api(self) -> ImagingApi:
-        """Return the SDK's client: secret first."""
-        return ImagingApi(self.client_secret, self.client_id, self.url, "v3.0", False)
-
-
-@pytest.fixture(scope="module", params=["open", "clients"])
-def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """`lookalike serve` without accounts, and with them."""
-    folder, port = tmp_path_factory.mktemp(f"aspose-{request.param}"), free_port()
-    credentials = {}
-    if request.param == "clients":
-        added = run("clients", "add", "the SDK", "--data-dir", folder / "data")
-        assert added.returncode == 0, added.stderr
-        credentials = dict(re.findall(r"^(client_id|client_secret)=(.+)$", added.stdout, re.MULTILINE))
-    env = environment(LOOKALIKE_AUTH=request.param, LOOKALIKE_ALLOW_PRIVATE_ADDRESSES="true")
-    log = folder / "serve.log"
-    with running("serve", "--port", port, "--data-dir", folder / "data", log=log, env=env) as process:
-        url = f"http://127.0.0.1:{port}"
-        wait_until_ready(url, process, log)
-        yield Service(url, **credentials)
 
 
 @pytest.fixture(scope="module")
