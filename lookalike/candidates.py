@@ -3,155 +3,258 @@
 Whether two images are a candidate pair depends on their two records alone, so that full and incremental runs
 agree. What is joined with what:
 
-    seen      whole frame, or frame without its border, as seen
+    seen      whole frame, and frame without its border, as seen
     turned    whole frame in the 8 EXIF orientations
     negative  complement of the whole frame
     regions   16 regions of the frame
 
 Every seen hash is joined, exactly, with every turned, negative and region hash of the other image, both
-ways round. Flat images take no part, as their hashes are noise: they are candidates of flat images of the
-same size and colour. Key points that look and lie alike (lookalike.local) find what has no region in common
-with the frame: smaller crops, any angle, pictures within pictures.
+ways round. Two hashes are near if their coarse hashes (the 64 lowest frequencies) are within one radius and
+all 256 bits within another, wide one: what an edit flips, it flips in the high frequencies first. No join is
+quick at the wide radius alone, but the coarse one is a ring join, far from quadratic, and it leaves few
+pairs for the other (docs/decisions/0011).
+
+Flat images take no part, as their hashes are noise: they are candidates of flat images of the same size and
+colour. Key points that look and lie alike (lookalike.local) find what has no region in common with the
+frame: smaller crops, any angle, pictures within pictures.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.features.record import ORIENTATION_COUNT, REGION_COUNT, Flag, has_flag
-from lookalike.index.planner import join
+from lookalike.columns import REGIONS, TRIMMED, TURNED, WHOLE, Columns
+from lookalike.features.coarse import COARSE_BITS
+from lookalike.features.record import Flag
+from lookalike.hubs import Gathered, Gathering
+from lookalike.index import cost, planner
+from lookalike.index.bands import budgets
+from lookalike.index.planner import DEFAULT_MEMORY_BYTES
+from lookalike.index.words import distances, to_words
 from lookalike.local import check
 from lookalike.local import join as local
 
 Features = NDArray[np.void]
-Hashes = NDArray[np.uint8]
 Pairs = NDArray[np.int64]
+Parts = Iterator[tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]]
 
-# Bits of 256. Distinct photos come within 73 once in 49 million pairs and within 87 once in a million; what
-# comes too near is sorted out by verification, so these are as wide as its time allows.
-WHOLE_RADIUS = 90
-TURNED_RADIUS = 84
-REGION_RADIUS = 84
-NEGATIVE_RADIUS = 40
 FLAT_COLOUR_DISTANCE = 3  # levels of each channel
+# What a block of images takes in a shard, a row: its words, those of the others, both sorted.
+_BYTES_A_ROW = 160
+_BLOCK_ROWS = 4_000_000
+_SHARD_SECONDS = 5.0
+_VOTES_AT_A_TIME = 50_000
 
-COMPARISONS_PER_SHARD = 4_000_000_000
+
+class Kind(NamedTuple):
+    """What seen hashes are compared with, and how near: in bits of 256, and in bits of the coarse hash."""
+
+    column: int
+    radius: int
+    coarse_radius: int
+    is_negative: bool = False
+
+
+# The wide radii are those within which distinct photos come once in some millions of pairs; the coarse ones
+# lose 1 in 1,400 edits of photos, and 1 in 100 of charts, flags and bar codes, which have few key points.
+KINDS = (
+    Kind(WHOLE, 90, 15),
+    *(Kind(column, 84, 7) for column in TURNED),
+    *(Kind(column, 84, 11) for column in REGIONS),
+    Kind(WHOLE, 40, 7, is_negative=True),
+)
 
 
 def plan(image_count: int, new_count: int | None = None) -> list[dict[str, Any]]:
-    """Split the search into shards of about equal work; the specs are plain JSON.
+    """Split the search into shards of some seconds of work; the specs are plain JSON.
 
     With `new_count`, only pairs with one of the last `new_count` images are wanted.
     """
-    against = image_count if new_count is None else new_count
-    comparisons = image_count * against * (2 * (ORIENTATION_COUNT + REGION_COUNT + 1))
-    shard_count = min(max(1, math.ceil(comparisons / COMPARISONS_PER_SHARD)), max(1, image_count))
-    edges = [image_count * part // shard_count for part in range(shard_count + 1)]
-    by_hash: list[dict[str, Any]] = [{"start": start, "stop": stop} for start, stop in pairwise(edges)]
-    return by_hash + [{"local": spec} for spec in local.plan(image_count, new_count)]
+    first_new = 0 if new_count is None else max(0, image_count - new_count)
+    if first_new == image_count:
+        return []
+    old, new = _parts(range(first_new), _BLOCK_ROWS), _parts(range(first_new, image_count), _BLOCK_ROWS)
+    specs = [{"flat": True}]
+    for seen in old + new:
+        for others in old + new if seen.start >= first_new else new:
+            specs += _cut(seen, others)
+    return specs + [{"local": spec} for spec in local.plan(image_count, new_count)]
 
 
-def candidates(features: Features, spec: dict[str, Any], first_new: int = 0) -> Pairs:
+def candidates(features: Features | Columns, spec: dict[str, Any], first_new: int = 0) -> Pairs:
     """Candidate pairs (k, 2) of rows i < j, unique and sorted, with j >= first_new: those of one shard.
 
-    A shard of hashes has the pairs whose seen hash is of its rows; a pair may come from several shards.
+    A pair may come from several shards.
     """
+    columns = features if isinstance(features, Columns) else Columns.of(features)
+    return _gathered(columns, spec, DEFAULT_MEMORY_BYTES, Gathering(len(columns), first_new)).pairs
+
+
+def search(
+    features: Features | Columns,
+    spec: dict[str, Any],
+    first_new: int = 0,
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
+) -> Gathered:
+    """Return the candidate pairs of one shard as `candidates` does, with hubs where they are too many.
+
+    Takes about memory_bytes at most: the blocks of a shard are cut as that needs, and where pairs are too
+    many, those within a hub are left out and the hub is named instead (lookalike.hubs).
+    """
+    columns = features if isinstance(features, Columns) else Columns.of(features)
+    return _gathered(columns, spec, memory_bytes, Gathering(len(columns), first_new, memory_bytes // 256))
+
+
+def _gathered(columns: Columns, spec: dict[str, Any], memory_bytes: int, gathering: Gathering) -> Gathered:
     if "local" in spec:
-        return _local_pairs(features, spec["local"])
-    start, stop = int(spec["start"]), int(spec["stop"])
-    hashed = ~has_flag(features, Flag.FLAT)
-    found = [_flat_pairs(features, start, stop, first_new)]
-    for seen_rows, seen in _seen(features, hashed):
-        mine = (seen_rows >= start) & (seen_rows < stop)
-        for other_rows, other, radius in _others(features, hashed):
-            found.append(_joined(seen_rows[mine], seen[mine], other_rows, other, radius, first_new))
-    return _unique(np.concatenate(found))
+        parts = _local_pairs(columns, spec["local"], memory_bytes)
+    elif "flat" in spec:
+        parts = _flat_pairs(columns)
+    else:
+        parts = _near_pairs(columns, spec, memory_bytes)
+    for i, j in parts:
+        gathering.add(i, j)
+    return gathering.result()
 
 
-def _local_pairs(features: Features, spec: dict[str, Any]) -> Pairs:
+def _parts(rows: range, step: int) -> list[range]:
+    count = -(-len(rows) // step)
+    edges = [rows.start + len(rows) * part // count for part in range(count + 1)] if count else []
+    return [range(start, stop) for start, stop in pairwise(edges)]
+
+
+def _cut(seen: range, others: range) -> list[dict[str, Any]]:
+    """Cut the joins of two blocks: whole where that is quick, by bands of the ring where it is not."""
+    same = {"seen": [seen.start, seen.stop], "others": [others.start, others.stop]}
+    specs: list[dict[str, Any]] = []
+    pieces = list(_pieces(seen, others))
+    for band in sorted({band for _, band, _ in pieces}):
+        room = 0.0
+        for number, _, seconds in (piece for piece in pieces if piece[1] == band):
+            if room <= 0:
+                specs.append({"kinds": [], "band": band, **same})
+                room = _SHARD_SECONDS
+            specs[-1]["kinds"].append(number)
+            room -= seconds
+    return specs
+
+
+def _pieces(seen: range, others: range) -> Iterator[tuple[int, int, float]]:
+    """Yield kind, band (-1 for all at once) and seconds of each piece of work."""
+    for number, kind in enumerate(KINDS):
+        is_whole = number == 0
+        if is_whole and others.start > seen.start:
+            continue  # seen with seen is the same both ways round
+        is_self = is_whole and seen == others
+        size = len(seen), len(others), COARSE_BITS, kind.coarse_radius, is_self
+        brute, ring = cost.brute_seconds(*size), cost.ring_seconds(*size)
+        if ring < brute and cost.has_numba():
+            bands = np.flatnonzero(budgets(COARSE_BITS, kind.coarse_radius)).tolist()
+            yield from ((number, band, ring / len(bands)) for band in bands)
+        else:
+            yield number, -1, brute
+
+
+def _near_pairs(columns: Columns, spec: dict[str, Any], memory_bytes: int) -> Parts:
+    """Pairs whose hashes are near, of the kinds, blocks and band of a shard."""
+    step = max(1 << 12, memory_bytes // _BYTES_A_ROW)
+    is_same = spec["seen"] == spec["others"]
+    for seen_rows in _parts(range(*spec["seen"]), step):
+        seen = _Side.seen(columns, seen_rows)
+        for rows in _parts(range(*spec["others"]), step):
+            for number in spec["kinds"]:
+                if number == 0 and is_same and rows.start > seen_rows.start:
+                    continue
+                if number == 0:
+                    others = seen if rows == seen_rows else _Side.seen(columns, rows)
+                else:
+                    others = _Side.of(columns, rows, KINDS[number])
+                yield from _within(seen, others, KINDS[number], spec["band"])
+
+
+class _Side(NamedTuple):
+    """Hashes of one side of a join: the images they are of, the coarse words, and all bits."""
+
+    images: NDArray[np.int64]
+    words: NDArray[np.uint64]
+    hashes: list[tuple[NDArray[np.uint8], NDArray[np.int64]]]
+    is_negative: bool
+
+    @classmethod
+    def seen(cls, columns: Columns, rows: range) -> _Side:
+        """Whole frames, and trimmed ones where there was a border."""
+        part = columns[rows.start : rows.stop]
+        hashed = ~part.has(Flag.FLAT)
+        whole = np.flatnonzero(hashed) + rows.start
+        trimmed = np.flatnonzero(hashed & part.has(Flag.HAS_TRIM)) + rows.start
+        words = np.concatenate([columns.coarse[WHOLE, whole], columns.coarse[TRIMMED, trimmed]])
+        hashes = [(columns.hashes[WHOLE], whole), (columns.hashes[TRIMMED], trimmed)]
+        return cls(np.concatenate([whole, trimmed]), words, hashes, False)
+
+    @classmethod
+    def of(cls, columns: Columns, rows: range, kind: Kind) -> _Side:
+        """What seen hashes are compared with."""
+        images = np.flatnonzero(~columns[rows.start : rows.stop].has(Flag.FLAT)) + rows.start
+        words = columns.coarse[kind.column, images]
+        hashes = [(columns.hashes[kind.column], images)]
+        return cls(images, ~words if kind.is_negative else words, hashes, kind.is_negative)
+
+    def bits(self, places: NDArray[np.integer]) -> NDArray[np.uint64]:
+        """Return all 256 bits at some places of this side, as words."""
+        (first, images), *rest = self.hashes
+        found = np.empty((len(places), 4), np.uint64)
+        is_first = places < len(images)
+        found[is_first] = to_words(first[images[places[is_first]]])
+        for others, of_images in rest:
+            found[~is_first] = to_words(others[of_images[places[~is_first] - len(images)]])
+        return ~found if self.is_negative else found
+
+
+def _within(seen: _Side, others: _Side, kind: Kind, band: int) -> Parts:
+    """Pairs of images near in the coarse hash, found by a join, and in all bits."""
+    is_self = seen is others
+    words = seen.words if is_self else np.concatenate([others.words, seen.words])
+    stored = range(0 if is_self else len(others.words))
+    new = range(len(stored), len(words))
+    coarse = words[:, None].view(np.uint8)
+    if band < 0:
+        shards = planner.plan_between(new, new if is_self else stored, COARSE_BITS, kind.coarse_radius)
+    else:
+        shards = [planner.ring_shard(new, new if is_self else stored, COARSE_BITS, kind.coarse_radius, band)]
+    for shard in shards:
+        for pairs in planner.stream_shard(coarse, shard):
+            one, other = (pairs.i, pairs.j) if is_self else (pairs.j - len(stored), pairs.i)
+            near = distances(seen.bits(one), others.bits(other)) <= kind.radius
+            yield seen.images[one[near]], others.images[other[near]]
+
+
+def _local_pairs(columns: Columns, spec: dict[str, Any], memory_bytes: int) -> Parts:
     """Pairs whose key points agree on a transform that the thumbnails bear out, or agree in great number."""
-    records = features["local"]
-    votes = local.run(records, spec)
-    agreements = check.agreements(votes, records[votes["i"]], records[votes["j"]])
-    kept = votes[check.is_worth_verifying(votes, agreements)]
-    return _unique(np.stack([kept["i"], kept["j"]], axis=1).astype(np.int64))
+    for piece in local.cut(spec, max(1 << 10, (memory_bytes - local.FIXED_BYTES) // local.BYTES_AN_IMAGE)):
+        votes = local.run(columns.local, piece)
+        for start in range(0, len(votes), _VOTES_AT_A_TIME):
+            part = votes[start : start + _VOTES_AT_A_TIME]
+            agreements = check.agreements(part, columns.local[part["i"]], columns.local[part["j"]])
+            kept = part[check.is_worth_verifying(part, agreements)]
+            yield kept["i"], kept["j"]
 
 
-def _seen(features: Features, hashed: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.int64], Hashes]]:
-    """Rows and hashes of whole frames, and of trimmed ones where there was a border."""
-    rows = np.flatnonzero(hashed)
-    yield rows, features["whole"][rows, 0]
-    trimmed = np.flatnonzero(hashed & has_flag(features, Flag.HAS_TRIM))
-    yield trimmed, features["trimmed"][trimmed]
-
-
-def _others(features: Features, hashed: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.int64], Hashes, int]]:
-    """Rows, hashes and radius of all that a seen hash is compared with."""
-    rows = np.flatnonzero(hashed)
-    trimmed = np.flatnonzero(hashed & has_flag(features, Flag.HAS_TRIM))
-    yield rows, features["whole"][rows, 0], WHOLE_RADIUS
-    yield trimmed, features["trimmed"][trimmed], WHOLE_RADIUS
-    yield rows, ~features["whole"][rows, 0], NEGATIVE_RADIUS
-    for index in range(1, ORIENTATION_COUNT):
-        yield rows, features["whole"][rows, index], TURNED_RADIUS
-    for index in range(REGION_COUNT):
-        yield rows, features["regions"][rows, index], REGION_RADIUS
-
-
-def _joined(
-    seen_rows: NDArray[np.int64],
-    seen: Hashes,
-    other_rows: NDArray[np.int64],
-    other: Hashes,
-    radius: int,
-    first_new: int,
-) -> Pairs:
-    """Pairs within the radius of which at least one is new."""
-    is_new = seen_rows >= first_new
-    parts = [_matched(seen_rows[is_new], seen[is_new], other_rows, other, radius)]
-    if first_new > 0:
-        new = other_rows >= first_new
-        parts.append(_matched(seen_rows[~is_new], seen[~is_new], other_rows[new], other[new], radius))
-    return np.concatenate(parts)
-
-
-def _matched(
-    seen_rows: NDArray[np.int64],
-    seen: Hashes,
-    other_rows: NDArray[np.int64],
-    other: Hashes,
-    radius: int,
-) -> Pairs:
-    if not len(seen) or not len(other):
-        return np.empty((0, 2), np.int64)
-    pairs = join(np.ascontiguousarray(seen), np.ascontiguousarray(other), radius)
-    return np.stack([seen_rows[pairs.i], other_rows[pairs.j]], axis=1)
-
-
-def _flat_pairs(features: Features, start: int, stop: int, first_new: int) -> Pairs:
-    """Pairs of flat images of equal size and nearly equal mean colour, the first of them in the shard."""
-    rows = np.flatnonzero(has_flag(features, Flag.FLAT))
-    sizes = features["width"][rows].astype(np.int64) << 32 | features["height"][rows]
-    colours = features["colour"][rows].astype(np.int16)
-    found = [np.empty((0, 2), np.int64)]
-    for place, row in enumerate(rows):
-        if not start <= row < stop:
-            continue
-        later = np.arange(place + 1, len(rows))
-        later = later[(rows[later] >= first_new) & (sizes[later] == sizes[place])]
-        near = np.abs(colours[later] - colours[place]).max(axis=1) <= FLAT_COLOUR_DISTANCE
-        others = rows[later[near]]
-        found.append(np.stack([np.full(len(others), row), others], axis=1))
-    return np.concatenate(found)
-
-
-def _unique(pairs: Pairs) -> Pairs:
-    """Sorted pairs i < j, each once; an image is no candidate of itself."""
-    ordered = np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1)
-    return np.unique(ordered, axis=0)
+def _flat_pairs(columns: Columns) -> Parts:
+    """Pairs of flat images of equal size and nearly equal mean colour."""
+    rows = np.flatnonzero(columns.has(Flag.FLAT))
+    plain = columns.plain[rows]
+    sizes = plain["width"].astype(np.int64) << 32 | plain["height"]
+    order = np.argsort(sizes, kind="stable")
+    edges = np.flatnonzero(np.diff(sizes[order], prepend=-1, append=-1))
+    colours = plain["colour"].astype(np.int16)
+    for start, stop in pairwise(edges.tolist()):
+        alike = order[start:stop]
+        for place, one in enumerate(alike[:-1].tolist()):
+            others = alike[place + 1 :]
+            near = np.abs(colours[others] - colours[one]).max(axis=1) <= FLAT_COLOUR_DISTANCE
+            yield np.full(int(near.sum()), rows[one]), rows[others[near]]

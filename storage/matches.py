@@ -80,6 +80,24 @@ def known_pairs(session: Session, pairs: np.ndarray, engine_version: int) -> np.
     return mask
 
 
+def tenths_of(session: Session, pairs: np.ndarray) -> np.ndarray:
+    """Return the similarities in tenths of (k, 2) pairs of content ids, low first; -1 where there is none."""
+    tenths = np.full(len(pairs), -1, np.int64)
+    for start in range(0, len(pairs), arrays.CHUNK):
+        chunk = pairs[start : start + arrays.CHUNK]
+        given = arrays.rows(
+            session,
+            low=(BigInteger(), chunk[:, 0]),
+            high=(BigInteger(), chunk[:, 1]),
+            position=(Integer(), range(start, start + len(chunk))),
+        )
+        same = and_(Match.low_content_id == given.c.low, Match.high_content_id == given.c.high)
+        query = select(given.c.position, Match.similarity_tenths).join(Match, same)
+        for position, similarity in session.execute(query):
+            tenths[position] = similarity
+    return tenths
+
+
 def store(session: Session, matches: Sequence[NewMatch], engine_version: int) -> None:
     """Store matches; those that are there already are replaced, so storing twice does no harm."""
     if any(match.low_content_id >= match.high_content_id for match in matches):

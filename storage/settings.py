@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     # Of how many runs the groups can be read, in each context and at each threshold.
     kept_runs: PositiveInt = 30
     worker_processes: PositiveInt = Field(default_factory=lambda: os.cpu_count() or 1)
+    # What a process may take for one shard of the join, beside what it always takes.
+    join_memory_bytes: Annotated[int, Field(ge=64 * 1024**2)] = 1024**3
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("data_dir")

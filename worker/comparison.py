@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike import candidates, relations
+from lookalike.columns import WHOLE, Columns
 from lookalike.errors import InvalidInput
 from lookalike.explanation import explained, with_candidacy
 from lookalike.features.record import FEATURES
@@ -158,7 +159,7 @@ def _near(
     found = [np.empty(0, np.int64)]
     for start in range(0, len(features), _ROWS_AT_A_TIME):
         part = features[start : start + _ROWS_AT_A_TIME]
-        together = np.concatenate([part, np.array([record], FEATURES)])
+        together = part.and_then(Columns.of(np.array([record], FEATURES)))
         specs = candidates.plan(len(together), 1)
         found += [candidates.candidates(together, spec, len(part))[:, 0] + start for spec in specs]
     rows = np.unique(np.concatenate(found))
@@ -170,9 +171,9 @@ def _near(
     return content_ids[rows]
 
 
-def _distances(features: NDArray[np.void], record: np.void, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def _distances(features: Columns, record: np.void, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return in how many bits of the whole frame's hash each row differs from the record."""
-    distances: NDArray[np.int64] = np.bitwise_count(features["whole"][rows, 0] ^ record["whole"][0]).sum(
+    distances: NDArray[np.int64] = np.bitwise_count(features.hashes[WHOLE, rows] ^ record["whole"][0]).sum(
         axis=1
     )
     return distances
@@ -180,10 +181,10 @@ def _distances(features: NDArray[np.void], record: np.void, rows: NDArray[np.int
 
 def _cached(cache_dir: Path, context_id: uuid.UUID, content_ids: NDArray[np.int64]) -> Path:
     """Return where the features of a context are kept as it is now; those of its past are removed."""
-    path = cache_dir / f"context-{context_id}-{hashlib.sha256(content_ids.tobytes()).hexdigest()[:16]}.npy"
+    path = cache_dir / f"context-{context_id}-{hashlib.sha256(content_ids.tobytes()).hexdigest()[:16]}"
     if not path.exists():
         for past in cache_dir.glob(f"context-{context_id}-*"):
-            past.unlink(missing_ok=True)
+            snapshots.remove(past)
     return path
 
 

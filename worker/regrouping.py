@@ -47,6 +47,25 @@ def snapshot_of(session: Session, job: Job) -> Snapshot:
     return snapshot[np.isin(snapshot.content_ids, joining.contents_of(session, job.id))]
 
 
+def ranked(session: Session, job: Job, content_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the order of contents by rank: each counts as the best of the job's images that has it."""
+    snapshot = snapshot_of(session, job)
+    snapshot = snapshot[np.isin(snapshot.content_ids, content_ids)]
+    facts = contents.load_facts(session, snapshot.blocks, snapshot.slots)
+    rank = ranking.rank(facts, lambda places: _names(session, snapshot.row_ids[places]))
+    best = np.full(len(content_ids), len(snapshot))
+    order = np.argsort(content_ids)
+    places = order[np.searchsorted(content_ids[order], snapshot.content_ids)]
+    np.minimum.at(best, places, rank)
+    by_rank: NDArray[np.int64] = np.argsort(best, kind="stable")
+    return by_rank
+
+
+def _names(session: Session, rows: NDArray[np.int64]) -> list[str]:
+    names = images.image_ids(session, rows)
+    return [names[row] for row in rows.tolist()]
+
+
 def grouped(
     session: Session,
     snapshot: Snapshot,
@@ -59,12 +78,8 @@ def grouped(
     facts = contents.load_facts(session, snapshot.blocks, snapshot.slots)
     check()
 
-    def ids_of(places: NDArray[np.int64]) -> list[str]:
-        rows = snapshot.row_ids[places]
-        names = images.image_ids(session, rows)
-        return [names[row] for row in rows.tolist()]
-
-    collection = Collection(snapshot, ranking.rank(facts, ids_of), found, decided)
+    rank = ranking.rank(facts, lambda places: _names(session, snapshot.row_ids[places]))
+    collection = Collection(snapshot, rank, found, decided)
     check()
     entries = collection.grouped(threshold_tenths)
     check()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lookalike.decoding import Limits
 from lookalike.features.extraction import Extracted, extract
+from lookalike.index.planner import DEFAULT_MEMORY_BYTES
 from storage.blobs import Blobs
 from storage.db import Database
 from storage.expiry import KEPT_RUNS
@@ -29,6 +30,7 @@ class Tools:
     cache_dir: Path
     expiry_days: int
     kept_runs: int = KEPT_RUNS
+    join_memory_bytes: int = DEFAULT_MEMORY_BYTES
     extract: Extract = extract
     prepared: PreparedCache = field(default_factory=PreparedCache)
     outbound: Outbound = field(default_factory=Outbound)
@@ -53,6 +55,7 @@ def make_tools(
         settings.data_dir / "cache",
         settings.job_expiry_days,
         settings.kept_runs,
+        settings.join_memory_bytes,
         extract,
         outbound=Outbound(allow_private=settings.allow_private_addresses),
     )

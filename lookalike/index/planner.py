@@ -94,6 +94,18 @@ def plan_shards(
     return _shards(new, stored, bits, radius, memory_bytes) + _shards(new, new, bits, radius, memory_bytes)
 
 
+def plan_between(
+    rows: range, against: range, bits: int, radius: int, memory_bytes: int = DEFAULT_MEMORY_BYTES
+) -> list[Shard]:
+    """Return the shards of the join of two ranges of rows, equal or disjoint."""
+    return _shards(rows, against, bits, radius, memory_bytes)
+
+
+def ring_shard(rows: range, against: range, bits: int, radius: int, band: int) -> Shard:
+    """Return one band of the ring join of two ranges of rows, equal or disjoint."""
+    return _shard("ring", bits, radius, [rows.start, rows.stop], [against.start, against.stop], band)
+
+
 def run_shards(hashes: Hashes, shards: Iterable[Shard], cores: int = 1, chosen: Rows | None = None) -> Pairs:
     """Return the pairs of all shards, sorted; the kernels release the GIL, so threads run side by side."""
     if cores == 1:

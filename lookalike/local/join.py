@@ -30,6 +30,10 @@ BLOCK_IMAGES = 1024
 BUFFER_HITS = 4_000_000
 RANGE_IMAGES = 50_000
 """Images of a shard's range: 0.11 GB of records and as much of lists for each range."""
+BYTES_AN_IMAGE = 18_000
+"""What a shard takes for each image of a range."""
+FIXED_BYTES = 200_000_000
+"""What it takes for its room."""
 
 
 class _Room(NamedTuple):
@@ -52,6 +56,14 @@ def plan(
     old, new = _ranges(0, first_new, range_images), _ranges(first_new, image_count, range_images)
     pairs = [(a, b) for a in old for b in new] + [(a, b) for k, a in enumerate(new) for b in new[k:]]
     return [{"a": list(a), "b": list(b)} for a, b in pairs]
+
+
+def cut(spec: dict[str, Any], range_images: int) -> list[dict[str, Any]]:
+    """Return the shards of ranges of at most so many images that together are the one of spec."""
+    a, b = (_ranges(spec[side][0], spec[side][1], range_images) for side in ("a", "b"))
+    is_same = spec["a"] == spec["b"]
+    pairs = [(one, other) for k, one in enumerate(a) for other in (b[k:] if is_same else b)]
+    return [{"a": list(one), "b": list(other)} for one, other in pairs]
 
 
 def _ranges(first: int, end: int, size: int) -> list[tuple[int, int]]:

@@ -32,7 +32,7 @@ def test_a_worker_removes_jobs_whose_time_is_over_and_no_others(
     tools = replace(make_tools(settings, database=sqlite_database, blobs=blobs), cache_dir=tmp_path / "cache")
     tools.cache_dir.mkdir()
     fresh = snapshots.path_of(tools.cache_dir, running)
-    fresh.touch()
+    fresh.mkdir()
     Cleaning(tools).clean(sweeps=True)
     with sqlite_database.reading() as session:
         assert jobs.state_of(session, ended) is None

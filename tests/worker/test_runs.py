@@ -231,7 +231,8 @@ def record_of(drawn: tuple[int, int]) -> np.void:
     family, variant = drawn
     record = np.zeros((), FEATURES)
     whole = np.random.default_rng(family).integers(0, 256, 32, np.uint8)
-    whole[variant] ^= 0xFF
+    # In the high frequencies, where edits show first.
+    whole[31 - variant] ^= 0xFF
     record["whole"][0] = whole
     # What it is compared with beside the whole frame is as far from everything as can be.
     far = np.random.default_rng(1000 + 10 * family + variant)

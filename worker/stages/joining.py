@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lookalike import candidates
 from lookalike import jobs as life
+from lookalike.hubs import Gathered, together
 from lookalike.version import ENGINE_VERSION
 from storage import contexts, images, jobs, shards
 from storage.db import Session
@@ -56,8 +57,21 @@ def run(shard: Shard, context_id: uuid.UUID, tools: Tools, lease: Lease) -> Outc
     path = snapshots.path_of(tools.cache_dir, shard.job_id)
     features = snapshots.features(path, tools.database, lambda: _contents(shard, tools), lease.check)
     lease.check()
-    pairs = candidates.candidates(features, shard.input["spec"], shard.input["first_new"])
-    return Outcome(data=packed(pairs))
+    memory_bytes = tools.join_memory_bytes
+    found = candidates.search(features, shard.input["spec"], shard.input["first_new"], memory_bytes)
+    return Outcome(data=packed(np.concatenate([[[len(found.links), 0]], found.links, found.pairs])))
+
+
+def found_by(session: Session, job_id: uuid.UUID) -> Gathered:
+    """Return what the shards of a job have found: candidates as places of contents, and links of hubs."""
+    pairs, links = [np.empty((0, 2), np.int64)], [np.empty((0, 2), np.int64)]
+    for data in shards.output_data(session, job_id, life.JOIN):
+        told = unpacked(data, columns=2)
+        if len(told):
+            count = int(told[0, 0])
+            links.append(told[1 : count + 1])
+            pairs.append(told[count + 1 :])
+    return together(np.concatenate(pairs), np.concatenate(links))
 
 
 def singles(shard: Shard) -> list[ShardPlan]:
@@ -76,6 +90,14 @@ def contents_of(session: Session, job_id: uuid.UUID) -> NDArray[np.int64]:
     return unpacked(first.input_data if first else None)
 
 
+def note_hubs(session: Session, job_id: uuid.UUID, content_ids: NDArray[np.int64]) -> None:
+    """Note contents not all pairs of which are verified: the next incremental job joins them again."""
+    first = shards.first_of(session, job_id, life.JOIN)
+    assert first is not None
+    first.input = {**first.input, "hubs": content_ids.tolist()}
+    session.flush()
+
+
 def _contents(shard: Shard, tools: Tools) -> NDArray[np.int64]:
     with tools.database.reading() as session:
         return contents_of(session, shard.job_id)
@@ -87,4 +109,4 @@ def _joined_before(session: Session, job: Job) -> NDArray[np.int64] | None:
     first = shards.first_of(session, last.id, life.JOIN) if last else None
     if first is None or first.input.get("engine_version") != ENGINE_VERSION:
         return None
-    return unpacked(first.input_data)
+    return np.setdiff1d(unpacked(first.input_data), first.input.get("hubs", []))

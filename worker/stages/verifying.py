@@ -6,15 +6,18 @@ import uuid
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lookalike import jobs as life
+from lookalike.hubs import Gathered
 from lookalike.verification.comparison import Comparison, verify
 from lookalike.version import ENGINE_VERSION
-from storage import images, job_errors, matches, shards
+from storage import decisions, images, job_errors, jobs, matches
 from storage.db import Session
 from storage.matches import NewMatch
 from storage.models import Job, Shard
 from storage.shards import ShardPlan
+from worker import hubs, regrouping, snapshots
 from worker.lease import Lease
 from worker.packing import packed, unpacked
 from worker.stage import Outcome
@@ -32,37 +35,100 @@ LEAST_DETAILED = 60.0
 def plan(session: Session, job: Job) -> list[ShardPlan]:
     """Gather the candidates, leave out what this version of the engine has verified, and cut the rest."""
     content_ids = joining.contents_of(session, job.id)
-    found = [unpacked(data, columns=2) for data in shards.output_data(session, job.id, life.JOIN)]
-    rows = np.concatenate([np.empty((0, 2), np.int64), *found])
-    pairs = np.unique(np.sort(content_ids[rows], axis=1), axis=0) if len(rows) else rows
+    found = joining.found_by(session, job.id)
+    pairs = np.sort(content_ids[found.pairs], axis=1)
+    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
     unknown = pairs[~matches.known_pairs(session, pairs, ENGINE_VERSION)]
     job.counts = {**job.counts, "candidates": len(pairs), "verified": len(unknown)}
     # Sorted by the first of each pair, so that a shard meets few images many times.
     size = min(MOST_PAIRS, max(LEAST_PAIRS, -(-len(unknown) // SPREAD)))
     parts = (unknown[start : start + size] for start in range(0, len(unknown), size))
-    return [ShardPlan(len(part), input_data=packed(part)) for part in parts]
+    return _hubs(session, job, content_ids, found) + [
+        ShardPlan(len(part), input_data=packed(part)) for part in parts
+    ]
+
+
+def _hubs(session: Session, job: Job, content_ids: NDArray[np.int64], found: Gathered) -> list[ShardPlan]:
+    """A shard for each hub: the places of its contents, and which of them have candidates elsewhere."""
+    if not len(found.links):
+        return []
+    hubs = np.unique(found.links[:, 0])
+    joining.note_hubs(session, job.id, content_ids[hubs])
+    job.counts = {**job.counts, "hub_images": len(hubs)}
+    contested = np.intersect1d(found.pairs, hubs)
+    plans = []
+    for first in np.unique(found.links[:, 1]).tolist():
+        rows = found.links[found.links[:, 1] == first, 0]
+        plans.append(
+            ShardPlan(len(rows), {"hub": True}, packed(np.stack([rows, np.isin(rows, contested)], axis=1)))
+        )
+    return plans
 
 
 def run(shard: Shard, context_id: uuid.UUID, tools: Tools, lease: Lease) -> Outcome:
     """Compare the pairs of a shard."""
+    if shard.input.get("hub"):
+        return _run_hub(shard, context_id, tools, lease)
     pairs = unpacked(shard.input_data, columns=2)
+    found = _verified(pairs, tools, lease)
+    return Outcome(partial(matches.store, matches=found, engine_version=ENGINE_VERSION))
+
+
+def _verified(pairs: NDArray[np.int64], tools: Tools, lease: Lease) -> list[NewMatch]:
     subjects = Subjects(np.unique(pairs), tools)
     found = []
     for low, high in pairs.tolist():
         lease.check()
         one, other = subjects.prepared(low), subjects.prepared(high)
         found.append(_match(low, high, verify(one, other)))
-    return Outcome(partial(matches.store, matches=found, engine_version=ENGINE_VERSION))
+    return found
+
+
+def _run_hub(shard: Shard, context_id: uuid.UUID, tools: Tools, lease: Lease) -> Outcome:
+    """Compare those pairs of a hub that its groups depend on; what is found is stored as it goes."""
+    rows, is_contested = unpacked(shard.input_data, columns=2).T
+    path = snapshots.path_of(tools.cache_dir, shard.job_id)
+    with tools.database.reading() as session:
+        job = jobs.get(session, shard.job_id)
+        content_ids = joining.contents_of(session, job.id)
+        mine = content_ids[rows]
+        decided = decisions.among(session, context_id, np.sort(mine))
+        is_contested = is_contested.astype(bool) | np.isin(mine, np.stack([decided.low, decided.high]))
+        order = regrouping.ranked(session, job, mine)
+    features = snapshots.features(path, tools.database, lambda: content_ids, lease.check)
+    ranked, counts = mine[order], {"candidates": 0, "verified": 0}
+
+    def compared(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+        pairs = np.sort(np.stack([ranked[one], ranked[other]], axis=1), axis=1)
+        with tools.database.reading() as session:
+            known = matches.known_pairs(session, pairs, ENGINE_VERSION)
+        unknown = pairs[~known]
+        for start in range(0, len(unknown), MOST_PAIRS):
+            found = _verified(unknown[start : start + MOST_PAIRS], tools, lease)
+            with tools.database.transaction() as session:
+                matches.store(session, found, ENGINE_VERSION)
+        counts["candidates"] += len(pairs)
+        counts["verified"] += len(unknown)
+        with tools.database.reading() as session:
+            return matches.tenths_of(session, pairs)
+
+    threshold_tenths = round(job.parameters["similarity_threshold"] * 10)
+    spared = hubs.verified(features.take(rows[order]), is_contested[order], threshold_tenths, compared)
+    return Outcome(counts={**counts, "spared": spared})
 
 
 def singles(shard: Shard) -> list[ShardPlan]:
-    """One shard a pair."""
+    """One shard a pair; a hub cannot be cut."""
+    if shard.input.get("hub"):
+        return []
     pairs = unpacked(shard.input_data, columns=2)
     return [ShardPlan(1, input_data=packed(pair)) for pair in pairs] if len(pairs) > 1 else []
 
 
 def blame(session: Session, shard: Shard) -> list[str]:
     """Record that comparing two images kills its worker; the pair counts as no match. Returns their ids."""
+    if shard.input.get("hub"):
+        return []
     pairs = unpacked(shard.input_data, columns=2)
     holders = images.holders(session, np.unique(pairs))
     for low, high in pairs.tolist():
