@@ -5,7 +5,8 @@
 Both sides run in one go, with as many processes, on the same drawn pictures. The service's time begins with
 the first upload and ends when the last image has its features. CPU time is given too, which says more than
 the clock on a busy machine; the client's own is part of it. `--context-size` puts so many images with
-features into the context first: it must not matter how many are there already.
+features into the context first: it must not matter how many are there already. Their duplicates are found
+before the uploads, and what is done with the result is measured too: see benchmarks/generated.py.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ import sys
 import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 # As in the workers, and before NumPy is loaded.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -37,13 +38,13 @@ import psutil
 import uvicorn
 from PIL import Image, ImageFilter
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 from api.app import create_app
+from benchmarks import generated
 from lookalike.decoding import Limits
 from lookalike.features.extraction import extract
-from lookalike.features.record import FEATURES
-from lookalike.version import EXTRACTOR_VERSION
-from storage import contents, contexts, images
-from storage.blobs import Blobs, proxies_key
+from storage.blobs import Blobs
 from storage.db import Database
 from storage.settings import Settings
 from worker import logs
@@ -61,30 +62,36 @@ DRAWN = 24
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--images", type=int, default=1000, help="to upload; 0 measures the context alone")
     parser.add_argument("--side", type=int, default=1600, help="longer side of the pictures in pixels")
     parser.add_argument("--context-size", type=int, default=0)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     logs.set_up("warning")  # standard output is for the result
-    pictures = drawn(WARM_UP + arguments.images, arguments.side)
+    result: dict[str, Any] = {"processes": arguments.processes, "context_size": arguments.context_size}
     with tempfile.TemporaryDirectory() as folder:
-        bare = bare_loop(pictures, arguments.processes)
         settings = Settings.load(data_dir=Path(folder), worker_processes=arguments.processes)
-        service = whole_service(pictures, settings, arguments.context_size)
-    result = {
-        "images": arguments.images,
-        "bytes_per_image": sum(map(len, pictures)) // len(pictures),
-        "processes": arguments.processes,
-        "context_size": arguments.context_size,
-        "images_per_second": round(1 / service.seconds, 2),
-        "bare_images_per_second": round(1 / bare.seconds, 2),
-        "ratio": round(bare.seconds / service.seconds, 3),
-        "cpu_ms_per_image": round(1000 * service.cpu_seconds, 2),
-        "bare_cpu_ms_per_image": round(1000 * bare.cpu_seconds, 2),
-        "cpu_ratio": round(bare.cpu_seconds / service.cpu_seconds, 3),
-    }
+        with running(settings) as (client, _):
+            context_id = client.post("/v1/contexts", json={"name": "benchmark"}).json()["id"]
+            if arguments.context_size:
+                size = arguments.context_size
+                result["context"] = generated.whole_job(client, settings, context_id, size, drawn(DRAWN, 400))
+            if arguments.images:
+                pictures = drawn(WARM_UP + arguments.images, arguments.side)
+                service = whole_service(pictures, client, context_id)
+        if arguments.images:
+            bare = bare_loop(pictures, arguments.processes)
+            result |= {
+                "images": arguments.images,
+                "bytes_per_image": sum(map(len, pictures)) // len(pictures),
+                "images_per_second": round(1 / service.seconds, 2),
+                "bare_images_per_second": round(1 / bare.seconds, 2),
+                "ratio": round(bare.seconds / service.seconds, 3),
+                "cpu_ms_per_image": round(1000 * service.cpu_seconds, 2),
+                "bare_cpu_ms_per_image": round(1000 * bare.cpu_seconds, 2),
+                "cpu_ratio": round(bare.cpu_seconds / service.cpu_seconds, 3),
+            }
     print(json.dumps(result) if arguments.json else "\n".join(f"{k:28} {v}" for k, v in result.items()))
     return 0
 
@@ -128,25 +135,22 @@ def _extracted(data: bytes) -> int:
     return len(extract(data, Limits()).proxy)
 
 
-def whole_service(pictures: list[bytes], settings: Settings, context_size: int) -> Taken:
+def whole_service(pictures: list[bytes], client: httpx.Client, context_id: str) -> Taken:
     """Measure from the first upload to the last feature; the client's own time is part of it."""
-    with running(settings) as (client, database):
-        context_id = client.post("/v1/contexts", json={"name": "benchmark"}).json()["id"]
-        fill(database, Blobs(settings.blob_url), uuid.UUID(context_id), context_size)
-        _wait(client, _upload(client, context_id, pictures[:WARM_UP], "warm"))
-        starts = range(WARM_UP, len(pictures), IMAGES_PER_REQUEST)
-        before, started = _tree_cpu_seconds(), time.perf_counter()
-        with ThreadPoolExecutor(SENDERS) as pool:
-            jobs = list(
-                pool.map(
-                    lambda i: _upload(client, context_id, pictures[i : i + IMAGES_PER_REQUEST], f"{i}"),
-                    starts,
-                )
+    _wait(client, _upload(client, context_id, pictures[:WARM_UP], "warm"))
+    starts = range(WARM_UP, len(pictures), IMAGES_PER_REQUEST)
+    before, started = _tree_cpu_seconds(), time.perf_counter()
+    with ThreadPoolExecutor(SENDERS) as pool:
+        jobs = list(
+            pool.map(
+                lambda i: _upload(client, context_id, pictures[i : i + IMAGES_PER_REQUEST], f"{i}"),
+                starts,
             )
-        for job in jobs:
-            _wait(client, job)
-        ended = time.perf_counter()
-        cpu_seconds = _tree_cpu_seconds() - before
+        )
+    for job in jobs:
+        _wait(client, job)
+    ended = time.perf_counter()
+    cpu_seconds = _tree_cpu_seconds() - before
     count = len(pictures) - WARM_UP
     return Taken((ended - started) / count, cpu_seconds / count)
 
@@ -174,24 +178,6 @@ def running(settings: Settings) -> Iterator[tuple[httpx.Client, Database]]:
             yield client, database
         server.should_exit = True
         thread.join()
-
-
-def fill(database: Database, blobs: Blobs, context_id: uuid.UUID, count: int) -> None:
-    """Put images with features into a context, as many shards would have."""
-    rng = np.random.default_rng(6)
-    for start in range(0, count, 1000):
-        found = [(rng.bytes(32), 1) for _ in range(min(1000, count - start))]
-        key = proxies_key()
-        blobs.put_proxies(key, b"-")
-        records = np.zeros(len(found), FEATURES)
-        with database.transaction() as session:
-            contexts.lock(session, context_id)
-            ids = contents.ensure_many(session, found)
-            ordered = [ids[sha256] for sha256, _ in found]
-            contents.store_block(session, records, key, ordered, ["JPEG"] * len(found), EXTRACTOR_VERSION)
-            for number, (sha256, _) in enumerate(found):
-                content = contents.ensure(session, sha256, 1)
-                images.put_stored(session, context_id, f"{start + number}.jpg", content)
 
 
 def _upload(client: httpx.Client, context_id: str, pictures: list[bytes], name: str) -> str:
