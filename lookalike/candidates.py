@@ -38,6 +38,7 @@ from lookalike.index.planner import DEFAULT_MEMORY_BYTES
 from lookalike.index.words import distances, to_words
 from lookalike.local import check
 from lookalike.local import join as local
+from lookalike.local.voting import VOTES_LEAST
 
 Features = NDArray[np.void]
 Pairs = NDArray[np.int64]
@@ -236,6 +237,9 @@ def _within(seen: _Side, others: _Side, kind: Kind, band: int) -> Parts:
 def _local_pairs(columns: Columns, spec: dict[str, Any], memory_bytes: int) -> Parts:
     """Pairs whose key points agree on a transform that the thumbnails bear out, or agree in great number."""
     for piece in local.cut(spec, max(1 << 10, (memory_bytes - local.FIXED_BYTES) // local.BYTES_AN_IMAGE)):
+        sides = [columns.plain["key_points"][slice(*piece[side])] for side in ("a", "b")]
+        if any(side.max() < VOTES_LEAST for side in sides):
+            continue
         votes = local.run(columns.local, piece)
         for start in range(0, len(votes), _VOTES_AT_A_TIME):
             part = votes[start : start + _VOTES_AT_A_TIME]

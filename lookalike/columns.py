@@ -18,7 +18,9 @@ REGIONS = range(ORIENTATION_COUNT, ORIENTATION_COUNT + REGION_COUNT)
 TRIMMED = ORIENTATION_COUNT + REGION_COUNT
 HASH_COUNT = TRIMMED + 1
 
-PLAIN = np.dtype([(name, FEATURES[name]) for name in ("flags", "width", "height", "colour")])
+PLAIN = np.dtype(
+    [*((name, FEATURES[name]) for name in ("flags", "width", "height", "colour")), ("key_points", "u1")]
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +40,9 @@ class Columns:
         hashes[REGIONS.start : REGIONS.stop] = features["regions"].transpose(1, 0, 2)
         hashes[TRIMMED] = features["trimmed"]
         plain = np.empty(len(features), PLAIN)
-        for name in PLAIN.names or ():
+        for name in ("flags", "width", "height", "colour"):
             plain[name] = features[name]
+        plain["key_points"] = features["local"]["count"]
         return cls(hashes, coarse(hashes), plain, np.ascontiguousarray(features["local"]))
 
     def __len__(self) -> int:

@@ -195,8 +195,19 @@ def _gather(session: Session, content_ids: Sequence[int] | np.ndarray) -> tuple[
         query = select(FeatureBlock.id, FeatureBlock.data, FeatureBlock.proxies_key)
         for block_id, data, key in session.execute(query.where(FeatureBlock.id.in_(chunk))):
             keys[block_id] = key
-            records[members[block_id]] = np.frombuffer(data, PLAIN)[slots[members[block_id]]]
-    return records[places].view(FEATURES), [keys[block] for block in blocks[places].tolist()]
+            # Slices where they do: half the time for a whole collection.
+            rows = _as_slice(members[block_id])
+            records[rows] = np.frombuffer(data, PLAIN)[_as_slice(slots[rows])]
+    if not np.array_equal(places, np.arange(len(wanted))):
+        records, blocks = records[places], blocks[places]
+    return records.view(FEATURES), [keys[block] for block in blocks.tolist()]
+
+
+def _as_slice(rows: np.ndarray) -> np.ndarray | slice:
+    """Return rows, or if they follow one another the slice of them."""
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and np.all(np.diff(rows) == 1):
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
 
 
 def _slots(session: Session, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

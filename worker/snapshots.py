@@ -23,7 +23,8 @@ from lookalike.features.record import FEATURES
 from storage import contents
 from storage.db import Database
 
-_ROWS_AT_A_TIME = 20_000
+# Few enough that memory is used again, not asked of the system anew.
+_ROWS_AT_A_TIME = 4_000
 _LOCK_SECONDS = 0.05
 _NAMES = ("hashes", "coarse", "plain", "local")
 # A regrouping of an ended job may just be about to open what it has built.
@@ -110,7 +111,7 @@ class _Column:
         row_bytes = kinds[0].nbytes // max(1, kinds.shape[1])
         for number, rows in enumerate(kinds):
             self._file.seek(self._begins + (number * self._row_count + start) * row_bytes)
-            self._file.write(np.ascontiguousarray(rows).tobytes())
+            self._file.write(np.ascontiguousarray(rows).view(np.uint8).data)
 
 
 @contextmanager
