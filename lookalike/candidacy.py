@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.candidates import (
-    NEGATIVE_RADIUS,
-    REGION_RADIUS,
-    TURNED_RADIUS,
-    WHOLE_RADIUS,
+    NEGATIVE_RADII,
+    REGION_RADII,
+    TURNED_RADII,
+    WHOLE_RADII,
     candidates,
     plan,
 )
+from lookalike.features.coarse import coarse
 from lookalike.features.record import FEATURES, Flag, has_flag
 from lookalike.local import check
 from lookalike.local import join as local
@@ -44,20 +45,40 @@ def candidacy(a: np.void, b: np.void) -> dict[str, Any]:
 
 
 def _nearest(a: np.void, b: np.void) -> dict[str, Any]:
-    """The kind of hash, its distance and limit, of the comparison with the most bits to spare."""
+    """The kind of hash, its distances and limits, of the comparison with the most bits to spare.
+
+    Both limits must be kept: that of all bits, and that of the coarse hash, the lowest frequencies.
+    """
     tried = []
     for one, other in ((a, b), (b, a)):
         for seen in (one["whole"][0], one["trimmed"]):
             tried += [
-                ("whole", _bits(seen, other["whole"][:1]), WHOLE_RADIUS),
-                ("trimmed", _bits(seen, other["trimmed"][None]), WHOLE_RADIUS),
-                ("negative", _bits(seen, ~other["whole"][:1]), NEGATIVE_RADIUS),
-                ("turned", _bits(seen, other["whole"][1:]), TURNED_RADIUS),
-                ("region", _bits(seen, other["regions"]), REGION_RADIUS),
+                _compared("whole", seen, other["whole"][:1], WHOLE_RADII),
+                _compared("trimmed", seen, other["trimmed"][None], WHOLE_RADII),
+                _compared("negative", seen, ~other["whole"][:1], NEGATIVE_RADII),
+                _compared("turned", seen, other["whole"][1:], TURNED_RADII),
+                _compared("region", seen, other["regions"], REGION_RADII),
             ]
-    kind, distance, limit = min(tried, key=lambda one: one[1] - one[2])
-    return {"kind": kind, "distance": distance, "limit": limit}
+    return min(tried, key=_share_spent)
 
 
-def _bits(seen: Hashes, others: Hashes) -> int:
-    return int(np.bitwise_count(others ^ seen).sum(axis=1).min())
+def _compared(kind: str, seen: Hashes, others: Hashes, limits: tuple[int, int]) -> dict[str, Any]:
+    """The best of the others."""
+    distances = np.bitwise_count(others ^ seen).sum(axis=1).tolist()
+    coarse_distances = np.bitwise_count(coarse(others) ^ coarse(seen)).tolist()
+    told = [
+        {
+            "kind": kind,
+            "distance": one,
+            "limit": limits[0],
+            "coarse_distance": other,
+            "coarse_limit": limits[1],
+        }
+        for one, other in zip(distances, coarse_distances, strict=True)
+    ]
+    return min(told, key=_share_spent)
+
+
+def _share_spent(told: dict[str, Any]) -> tuple[float, float, str]:
+    shares = told["distance"] / told["limit"], told["coarse_distance"] / told["coarse_limit"]
+    return max(shares), min(shares), told["kind"]

@@ -63,11 +63,15 @@ class Kind(NamedTuple):
 
 # The wide radii are those within which distinct photos come once in some millions of pairs; the coarse ones
 # lose 1 in 1,400 edits of photos, and 1 in 100 of charts, flags and bar codes, which have few key points.
+WHOLE_RADII = (90, 15)
+TURNED_RADII = (84, 7)
+REGION_RADII = (84, 11)
+NEGATIVE_RADII = (40, 7)
 KINDS = (
-    Kind(WHOLE, 90, 15),
-    *(Kind(column, 84, 7) for column in TURNED),
-    *(Kind(column, 84, 11) for column in REGIONS),
-    Kind(WHOLE, 40, 7, is_negative=True),
+    Kind(WHOLE, *WHOLE_RADII),
+    *(Kind(column, *TURNED_RADII) for column in TURNED),
+    *(Kind(column, *REGION_RADII) for column in REGIONS),
+    Kind(WHOLE, *NEGATIVE_RADII, is_negative=True),
 )
 
 

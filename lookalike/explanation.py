@@ -129,7 +129,8 @@ def _candidacy(found: dict[str, Any]) -> str:
     if (nearest := found["hash"]) is not None:
         told.append(
             f"the nearest hashes ({nearest['kind']}) are {nearest['distance']} bits apart, "
-            f"the limit is {nearest['limit']}"
+            f"{nearest['coarse_distance']} of them in low frequencies, "
+            f"the limits are {nearest['limit']} and {nearest['coarse_limit']}"
         )
     if found["votes"]:
         told.append(
