@@ -2,13 +2,13 @@
 
     python benchmarks/local.py PATH --sizes 15000,50000,100000 [--processes 2] [--json]
 
-The pictures under PATH are extracted once. A collection of any size is made of their records: each image has
-the key points of a real one with a tenth of the bits of the descriptors flipped, the words that those have then, and
-places drawn anew. So lists are as long and as uneven, and hits as many, as real pictures make them, while two
-images agree on a map by chance only: what templates and copies add is in benchmarks/accuracy.py's figures. A
-tenth are copies of the image before with the same places, so that there is something to find.
+The pictures under PATH are extracted once. A collection of any size is made of their key points: each image
+has as many as a real one, drawn from all there are, with an eighth of the bits of their descriptors flipped,
+the words that those have then, and places drawn anew. So lists are as long and as uneven, and hits about
+as many, as real pictures make them, while two images agree on a map by chance only: what templates add
+depends on the collection. A tenth are copies of the image before, in the same places, to be found.
 
-All shards are run, each in a process that has nothing else, and told by size: the model is CPU = a N + b N².
+All shards are run, in processes that do nothing else. The model is CPU = a N + b N².
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from lookalike.local import check, join
 from lookalike.local.record import DESCRIPTOR_BYTES, KEYPOINT_COUNT, LOCAL, WORD_COUNT
 from lookalike.local.vocabulary import as_words, nearest_cells, nearest_words, shipped
 
-FLIPPED_SHARE = 0.1
+FLIPPED_SHARE, COPY_FLIPPED_SHARE = 0.125, 0.04
 COPIED_SHARE = 0.1
 _IMAGES_AT_A_TIME = 5_000
 
@@ -76,6 +76,7 @@ def _real(path: Path, most: int) -> NDArray[np.void]:
 def _write(path: Path, real: NDArray[np.void], count: int) -> None:
     """Write a collection, in parts: the smaller ones are its beginning."""
     random = np.random.default_rng(1)
+    pool = real["descriptors"][np.arange(KEYPOINT_COUNT) < real["count"][:, None]]
     mapped = np.lib.format.open_memmap(path, "w+", LOCAL, (count,))
     for start in range(0, count, _IMAGES_AT_A_TIME):
         part = real[random.integers(0, len(real), min(_IMAGES_AT_A_TIME, count - start))]
@@ -85,19 +86,26 @@ def _write(path: Path, real: NDArray[np.void], count: int) -> None:
         level = part["places"] >> 28
         part["places"] = (places & 0x0FF00000) | level << 28 | x.astype(np.uint32) | y.astype(np.uint32) << 10
         part["thumbnail"] = random.integers(0, 256, part["thumbnail"].shape)
+        part["descriptors"] = pool[random.integers(0, len(pool), part["words"].shape[:2])]
+        _flip(part, FLIPPED_SHARE, random)
         copies = np.flatnonzero(random.random(len(part)) < COPIED_SHARE)
         copies = copies[copies > 0]
-        part[copies] = part[copies - 1]
-        _mutate(part, random)
+        copied = part[copies - 1]
+        _flip(copied, COPY_FLIPPED_SHARE, random)
+        part[copies] = copied
+        _look_up(part)
         mapped[start : start + len(part)] = part
     mapped.flush()
 
 
-def _mutate(records: NDArray[np.void], random: np.random.Generator) -> None:
-    """Flip bits of the descriptors, and look up the words that they have then."""
-    flips = random.random((len(records), KEYPOINT_COUNT, DESCRIPTOR_BYTES * 8), np.float32) < FLIPPED_SHARE
+def _flip(records: NDArray[np.void], share: float, random: np.random.Generator) -> None:
+    flips = random.random((len(records), KEYPOINT_COUNT, DESCRIPTOR_BYTES * 8), np.float32) < share
+    records["descriptors"] ^= np.packbits(flips, axis=2)
+
+
+def _look_up(records: NDArray[np.void]) -> None:
+    """Give the key points the words that their descriptors have."""
     used = np.arange(KEYPOINT_COUNT) < records["count"][:, None]
-    records["descriptors"] ^= np.packbits(flips, axis=2) * used[:, :, None].astype(np.uint8)
     vocabulary = shipped()
     centres, cells = vocabulary.centre_words, vocabulary.word_cells
     room = np.empty(int(np.diff(cells.starts).max()), np.uint64)
