@@ -40,14 +40,18 @@ def create(
 
 def for_folder(session: Session, folder_key: str, *, name: str, **values: Any) -> Context:
     """Return the context of a set of folders, made now if there is none."""
-    found = select(Context).where(Context.folder_key == folder_key)
-    if context := session.scalars(found).one_or_none():
+    if context := of_folder(session, folder_key):
         return context
     values = _checked(name=name, **{"similarity_threshold": 90.0, "match_floor": 70.0, **values})
     # Two commands on one folder may come here at the same time.
     row = {"id": new_id(), "folder_key": folder_key, "revision": 0, **values}
     session.execute(insert_ignoring(session, Context), [row])
-    return session.scalars(found).one()
+    return session.scalars(select(Context).where(Context.folder_key == folder_key)).one()
+
+
+def of_folder(session: Session, folder_key: str) -> Context | None:
+    """Return the context of a set of folders, None if they were never searched."""
+    return session.scalars(select(Context).where(Context.folder_key == folder_key)).one_or_none()
 
 
 def get(session: Session, context_id: uuid.UUID, client_id: str | None = None) -> Context:

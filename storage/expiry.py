@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from storage import browser_sessions, idempotency, notices, schedules, uploads
+from storage import browser_sessions, idempotency, notices, removals, schedules, uploads
 from storage.blobs import INCOMING, Blobs
 from storage.db import Database
 from storage.inserts import insert_ignoring
@@ -18,6 +18,7 @@ from storage.models import Content, FeatureBlock, Group, Grouping, Image, Job, L
 from storage.types import utc_now
 
 KEPT_RUNS = 30
+REMEMBERED_DAYS = 365
 # Few enough a transaction that no other writer waits for long.
 CHUNK = 500
 # A worker may know a content or write a pack some time before the row that refers to it.
@@ -38,15 +39,21 @@ class Expired:
     idempotency_keys: int
     browser_sessions: int
     notices: int
+    removals: int
     schedule_runs: int
 
 
 def expire(
-    database: Database, blobs: Blobs, now: datetime | None = None, kept_runs: int = KEPT_RUNS
+    database: Database,
+    blobs: Blobs,
+    now: datetime | None = None,
+    kept_runs: int = KEPT_RUNS,
+    remembered_days: int = REMEMBERED_DAYS,
 ) -> Expired:
     """Delete what has expired and what nothing refers to. Safe beside workers, and beside itself.
 
     kept_runs: of how many runs the groups are kept, in each context and at each threshold.
+    remembered_days: for how long it is known that an image was removed.
     """
     now = now or utc_now()
     return Expired(
@@ -58,6 +65,11 @@ def expire(
         idempotency_keys=_repeat(database, idempotency.expire, once=True),
         browser_sessions=_repeat(database, browser_sessions.expire, once=True),
         notices=_repeat(database, lambda session: notices.expire(session, now - notices.KEPT_FOR)),
+        removals=_repeat(
+            database,
+            lambda session: removals.expire(session, now - timedelta(days=remembered_days)),
+            once=True,
+        ),
         schedule_runs=_repeat(database, schedules.expire_runs, once=True),
     )
 

@@ -28,7 +28,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from lookalike.errors import InvalidInput, NotFound
 from lookalike.ids import checked_image_id
 from lookalike.version import EXTRACTOR_VERSION
-from storage import arrays, contexts
+from storage import arrays, contexts, removals
 from storage.models import Content, Image
 from storage.pages import Page, checked_limit, decode_cursor, page_of
 
@@ -212,6 +212,9 @@ def remove(session: Session, context_id: uuid.UUID, image_id: str) -> Image:
     image = get(session, context_id, image_id)
     image.removed_revision = contexts.bump_revision(session, context_id)
     session.flush()
+    if image.content_id is not None:
+        removed = [removals.Removed(image.image_id, image.content_id)]
+        removals.remember(session, context_id, image.removed_revision, removed)
     return image
 
 
@@ -321,6 +324,7 @@ def set_contents(session: Session, found: Sequence[tuple[int, int | None, str | 
         .values(content_id=given.c.content_id, error_code=given.c.code, error_detail=given.c.detail)
     )
     session.execute(statement, execution_options=_UNSYNCHRONIZED)
+    removals.forget_moved(session, row_ids)
 
 
 def was_live(context_id: uuid.UUID, revision: int) -> list[ColumnElement[bool]]:

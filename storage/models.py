@@ -517,6 +517,23 @@ class Tag(Base):
     content_id: Mapped[int] = mapped_column(ForeignKey("contents.id"), index=True)
 
 
+class Removal(Base):
+    """What was removed from a context, remembered by the hash of its bytes for as long as a setting says."""
+
+    __tablename__ = "removals"
+
+    context_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("contexts.id", ondelete="CASCADE"), primary_key=True
+    )
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    # The name that it had.
+    image_id: Mapped[str] = mapped_column(Text)
+    # The original of its group then, or what else of it was left.
+    kept_sha256: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    removed_revision: Mapped[int] = mapped_column(BigInteger)
+    removed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+
+
 class IdempotencyKey(Base):
     """A request that was made once: the same key and body get the same answer for a day."""
 

@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     job_expiry_days: PositiveInt = 30
     # Of how many runs the groups can be read, in each context and at each threshold.
     kept_runs: PositiveInt = 30
+    # For how long it is known, by hash, that an image was removed from a context.
+    remembered_days: PositiveInt = 365
     worker_processes: PositiveInt = Field(default_factory=lambda: os.cpu_count() or 1)
     # What a process may take for one shard of the join, beside what it always takes.
     join_memory_bytes: Annotated[int, Field(ge=64 * 1024**2)] = 1024**3

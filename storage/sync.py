@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, ColumnElement, String, Text, func, insert, li
 from sqlalchemy.orm import Session
 
 from lookalike.ids import checked_image_id
-from storage import arrays, contexts
+from storage import arrays, contexts, removals
 from storage.images import REFERENCED
 from storage.models import Image
 from storage.types import utc_now
@@ -132,6 +132,9 @@ class Sync:
         self.result.moved += self._count_moved(gone)
         for chunk in arrays.chunks(gone):
             self._end(chunk)
+        if gone:
+            removed = [removals.Removed(*row) for row in self._contents(gone)]
+            removals.remember(self._session, self._context_id, self._revise(), removed)
         self.result.removed += len(gone)
 
     def _count_moved(self, gone: Sequence[int]) -> int:
@@ -147,6 +150,14 @@ class Sync:
                     left[facts] -= 1
                     count += 1
         return count
+
+    def _contents(self, row_ids: Sequence[int]) -> list[tuple[str, int]]:
+        found: list[tuple[str, int]] = []
+        for chunk in arrays.chunks(row_ids):
+            given = arrays.ids(self._session, chunk)
+            query = select(Image.image_id, Image.content_id).join(given, given.c.id == Image.id)
+            found += [(row[0], row[1]) for row in self._session.execute(query) if row[1] is not None]
+        return found
 
     def _revise(self) -> int:
         if self._revision is None:

@@ -43,7 +43,12 @@ class Cleaning:
     def clean(self, *, sweeps: bool) -> None:
         """Do it now."""
         tools = self._tools
-        expired = expiry.expire(tools.database, tools.blobs, kept_runs=tools.kept_runs)
+        expired = expiry.expire(
+            tools.database,
+            tools.blobs,
+            kept_runs=tools.kept_runs,
+            remembered_days=tools.remembered_days,
+        )
         with tools.database.reading() as session:
             snapshots.remove_ended(tools.cache_dir, lambda found: jobs.unfinished(session, found))
         derived.remove_old(tools.cache_dir)

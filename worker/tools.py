@@ -11,7 +11,7 @@ from lookalike.features.extraction import Extracted, extract
 from lookalike.index.planner import DEFAULT_MEMORY_BYTES
 from storage.blobs import Blobs
 from storage.db import Database
-from storage.expiry import KEPT_RUNS
+from storage.expiry import KEPT_RUNS, REMEMBERED_DAYS
 from storage.settings import Settings
 from worker.outbound import Outbound
 from worker.prepared import PreparedCache
@@ -31,6 +31,7 @@ class Tools:
     expiry_days: int
     kept_runs: int = KEPT_RUNS
     join_memory_bytes: int = DEFAULT_MEMORY_BYTES
+    remembered_days: int = REMEMBERED_DAYS
     extract: Extract = extract
     prepared: PreparedCache = field(default_factory=PreparedCache)
     outbound: Outbound = field(default_factory=Outbound)
@@ -56,6 +57,7 @@ def make_tools(
         settings.job_expiry_days,
         settings.kept_runs,
         settings.join_memory_bytes,
+        settings.remembered_days,
         extract,
         outbound=Outbound(allow_private=settings.allow_private_addresses),
     )

@@ -11,7 +11,7 @@ from api.once import Done, TheOnce, fingerprint
 from api.problems import documented
 from api.schemas.contexts import ContextChange, ContextView, NewContext
 from api.schemas.values import PageView
-from storage import contexts, images
+from storage import contexts, images, removals
 from storage.db import Session
 
 router = APIRouter(prefix="/v1/contexts", tags=["contexts"], responses=documented(422))
@@ -60,6 +60,16 @@ def change_context(
 def delete_context(context_id: uuid.UUID, session: Transaction, client_id: ClientId) -> None:
     """Delete a context with its images, jobs and groups. Files that were imported stay where they are."""
     contexts.delete(session, context_id, client_id)
+
+
+@router.delete("/{context_id}/removals/{sha256}", status_code=204, responses=documented(404))
+def forget_removal(context_id: uuid.UUID, sha256: str, session: Transaction, client_id: ClientId) -> None:
+    """Forget that an image with these bytes was removed: it is not flagged any more when it comes back.
+
+    Of what is removed the hash alone is remembered, for a year unless the server is set otherwise.
+    """
+    contexts.get(session, context_id, client_id)
+    removals.forget(session, context_id, sha256)
 
 
 def _shown(session: Session, context_id: uuid.UUID, client_id: str | None) -> ContextView:

@@ -20,9 +20,10 @@ from api.schemas.values import PageView
 from api.submitting import ACCEPTED, TheAccepting
 from lookalike.errors import EmptyFile, NotFound
 from lookalike.jobs import EXTRACT_FEATURES
-from storage import contexts, images, uploads
+from storage import contexts, images, removals, uploads
 from storage.blobs import Received
 from storage.db import Session
+from storage.models import Image
 from storage.uploads import Upload
 
 router = APIRouter(prefix="/v1/contexts/{context_id}/images", tags=["images"], responses=documented(404, 422))
@@ -121,7 +122,9 @@ def list_images(
 ) -> PageView[ImageView]:
     """List the images of a context by id."""
     contexts.get(session, context_id, client_id)
-    return PageView.of(images.page(session, context_id, limit, cursor, state).map(ImageView.of))
+    page = images.page(session, context_id, limit, cursor, state)
+    returned = removals.of_images(session, context_id, page.items)
+    return PageView.of(page.map(lambda image: ImageView.of(image, returned)))
 
 
 @router.put(
@@ -155,7 +158,7 @@ def _put(
         contexts.get(session, context_id, client_id)
         is_new = not _exists(session, context_id, image_id)
         image = uploads.put(session, parts.blobs, context_id, [Upload(image_id, received)])[0]
-        content = ImageView.of(image).model_dump_json()
+        content = _shown(session, context_id, image).model_dump_json()
     return Response(content, 201 if is_new else 200, media_type="application/json")
 
 
@@ -163,7 +166,7 @@ def _put(
 def get_image(context_id: uuid.UUID, image_id: ImageId, session: Reading, client_id: ClientId) -> ImageView:
     """Show an image: its state, size and format."""
     contexts.get(session, context_id, client_id)
-    return ImageView.of(images.get(session, context_id, image_id))
+    return _shown(session, context_id, images.get(session, context_id, image_id))
 
 
 @router.delete("/{image_id:path}", status_code=204)
@@ -187,6 +190,10 @@ async def _check_context_first(
 def _check_context(parts: Parts, context_id: uuid.UUID, client_id: str | None) -> None:
     with parts.database.reading() as session:
         contexts.get(session, context_id, client_id)
+
+
+def _shown(session: Session, context_id: uuid.UUID, image: Image) -> ImageView:
+    return ImageView.of(image, removals.of_images(session, context_id, [image]))
 
 
 def _exists(session: Session, context_id: uuid.UUID, image_id: str) -> bool:

@@ -15,12 +15,13 @@ from api.events import EventStream
 from api.once import TheOnce, fingerprint
 from api.parts import Parts
 from api.problems import documented
+from api.schemas.images import ReturnedView
 from api.schemas.jobs import JobErrorView, JobView, Kind, NewJob, State
 from api.schemas.values import PageView
 from api.submitting import ACCEPTED, TheAccepting
 from api.waiting import Prefer
 from lookalike.jobs import FINAL_STATES
-from storage import contexts, job_errors, jobs
+from storage import contexts, job_errors, jobs, removals
 from storage.db import Database
 from storage.models import Job
 from worker import submission
@@ -130,6 +131,20 @@ def list_job_errors(
     """List what went wrong with single images, by image id; the job went on without them."""
     jobs.get(session, job_id, client_id)
     return PageView.of(job_errors.page(session, job_id, limit=limit, cursor=cursor).map(JobErrorView.of))
+
+
+@router.get("/jobs/{job_id}/returned")
+def list_returned(
+    job_id: uuid.UUID, session: Reading, client_id: ClientId, limit: Limit = 100, cursor: Cursor = None
+) -> PageView[ReturnedView]:
+    """List the images of a job whose bytes had been removed from the context before, by image id.
+
+    Each with the image of its group that was kept then, if that is still there. Empty until a
+    `find_duplicates` job has come to its join.
+    """
+    job = jobs.get(session, job_id, client_id)
+    page = removals.page(session, job.context_id, job.revision or 0, limit, cursor)
+    return PageView.of(page.map(ReturnedView.of))
 
 
 @router.post("/jobs/{job_id}/cancel", responses=documented(409))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,6 +10,34 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.schemas.values import Reason, Timestamp
 from storage import images
 from storage.models import Image
+from storage.removals import Returned
+
+
+class RemovedBeforeView(BaseModel):
+    """That the same bytes were removed from the context before."""
+
+    removed_at: Timestamp
+    removed_as: str = Field(examples=["cats/a.jpg"], description="The id that it had.")
+    kept: str | None = Field(
+        examples=["cats/better.jpg"],
+        description="The image of its group that was kept then, if its bytes are still in the context.",
+    )
+
+    @classmethod
+    def of(cls, returned: Returned) -> Self:
+        """Return what is shown of a removal."""
+        return cls(removed_at=returned.removed_at, removed_as=returned.removed_as, kept=returned.kept)
+
+
+class ReturnedView(RemovedBeforeView):
+    """An image that has come back."""
+
+    image_id: str
+
+    @classmethod
+    def of(cls, returned: Returned) -> Self:
+        """Return what is shown of an image that has come back."""
+        return cls.model_validate(vars(returned))
 
 
 class ImageView(BaseModel):
@@ -25,12 +54,17 @@ class ImageView(BaseModel):
     width: int | None = Field(description="As seen: after its EXIF orientation.")
     height: int | None
     error: Reason | None
+    removed_before: RemovedBeforeView | None = Field(
+        description="Set if an image with the same bytes was deleted, or missing from a complete import, and "
+        "this one was added later."
+    )
     created_at: Timestamp
 
     @classmethod
-    def of(cls, image: Image) -> Self:
-        """Return what is shown of an image."""
+    def of(cls, image: Image, returned: Mapping[str, Returned]) -> Self:
+        """Return what is shown of an image, given what has returned."""
         content, error = image.content, images.error(image)
+        before = returned.get(image.image_id)
         return cls.model_validate(
             {
                 "image_id": image.image_id,
@@ -42,6 +76,7 @@ class ImageView(BaseModel):
                 "width": content.width if content else None,
                 "height": content.height if content else None,
                 "error": {"code": error[0], "detail": error[1]} if error else None,
+                "removed_before": RemovedBeforeView.of(before) if before else None,
                 "created_at": image.created_at,
             }
         )

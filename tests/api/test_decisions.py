@@ -71,8 +71,20 @@ def test_a_decision_outlasts_runs_names_imports_and_thresholds(working: httpx.Cl
         working.delete(f"{context}/images/{name}").raise_for_status()
     again = upload(working, context, **{f"again/{name}": data for name, data in files.items()})
     working.get(again.headers["Location"], headers={"Prefer": "wait=60"})
-    found = groups(working, find(working, context, mode="incremental"))
-    assert found == [(["again/best", "again/good"], ["again/poor"])]
+    job = find(working, context, mode="incremental")
+    assert groups(working, job) == [(["again/best", "again/good"], ["again/poor"])]
+    # That they were here before is told too, though nothing was kept when all went.
+    back = working.get(f"{job}/returned").json()["items"]
+    assert [(each["image_id"], each["removed_as"], each["kept"]) for each in back] == [
+        ("again/best", "best", "again/good"),
+        ("again/good", "good", None),
+        ("again/poor", "poor", None),
+    ]
+    assert working.get(job).json()["counts"]["returned"] == 3
+    shown = working.get(f"{context}/images/again/best").json()
+    assert shown["removed_before"]["kept"] == "again/good"
+    working.delete(f"{context}/removals/{shown['sha256']}").raise_for_status()
+    assert working.get(f"{context}/images/again/best").json()["removed_before"] is None
 
     working.delete(f"{context}/decisions/{made['id']}").raise_for_status()
     assert working.get(f"{context}/decisions/{made['id']}").status_code == 404

@@ -12,7 +12,7 @@ from lookalike import candidates
 from lookalike import jobs as life
 from lookalike.hubs import Gathered, together
 from lookalike.version import ENGINE_VERSION
-from storage import contexts, images, jobs, shards
+from storage import contexts, images, jobs, removals, shards
 from storage.db import Session
 from storage.models import Job, Shard
 from storage.shards import ShardPlan
@@ -35,7 +35,8 @@ def plan(session: Session, job: Job) -> list[ShardPlan]:
     jobs.set_revision(session, job.id, revision)
     job.revision = revision
     snapshot = images.snapshot(session, job.context_id, revision)
-    job.counts = {**job.counts, "images": len(snapshot.row_ids)}
+    returned = removals.count(session, job.context_id, revision)
+    job.counts = {**job.counts, "images": len(snapshot.row_ids), "returned": returned}
     content_ids = np.unique(snapshot.content_ids)
     joined = _joined_before(session, job) if job.parameters.get("mode") == INCREMENTAL else None
     is_old = np.isin(content_ids, joined) if joined is not None else np.zeros(len(content_ids), bool)

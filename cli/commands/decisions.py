@@ -1,0 +1,187 @@
+"""`lookalike decisions`: what people have said about pairs of images: no duplicates, or copies to keep."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.commands.serve import DATA_DIR_HELP
+from lookalike.decisions import VERDICTS
+from lookalike.errors import InvalidInput, NotFound, Unreadable
+
+if TYPE_CHECKING:
+    from storage.db import Database, Session
+    from storage.models import Decision
+
+decisions = typer.Typer(
+    help="What you have decided about pairs: no duplicates, or copies that both stay.", no_args_is_help=True
+)
+
+STANDARD_STREAM = Path("-")
+PIECE_BYTES = 1024 * 1024
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Two or more pictures.")]
+Folders = Annotated[
+    list[Path] | None,
+    typer.Option("--in", metavar="PATH", help="What `find` searches: for its groups (may be given again)."),
+]
+ContextId = Annotated[
+    uuid.UUID | None, typer.Option("--context", help="Or the id of a context of the service.")
+]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", metavar="DIR", help=DATA_DIR_HELP, show_default=False)
+]
+
+
+@decisions.command()
+def add(
+    verdict: Annotated[str, typer.Argument(help=f"{' or '.join(VERDICTS)}.")],
+    files: Files,
+    folders: Folders = None,
+    context: ContextId = None,
+    note: Annotated[str, typer.Option(help="Why.")] = "",
+    data_dir: DataDir = None,
+) -> None:
+    """Decide about each two of some files. It holds for their bytes, whatever they are called later."""
+    from storage import decisions as stored
+
+    hashes = [_sha256(file) for file in files]
+    with _opened(data_dir, context is not None) as database, database.transaction() as session:
+        made = stored.decide(session, _context(session, folders, context), hashes, verdict, note)
+    typer.echo(f"Decided about {len(made):,} pairs; it counts from the next search on.", err=True)
+
+
+@decisions.command("list")
+def list_decisions(folders: Folders = None, context: ContextId = None, data_dir: DataDir = None) -> None:
+    """List what was decided: id, verdict, and the images that it is about."""
+    from storage import decisions as stored
+
+    with _opened(data_dir, context is not None) as database, database.reading() as session:
+        context_id = _context(session, folders, context)
+        found = list(stored.every(session, context_id))
+        hashes = [sha256 for each in found for sha256 in (each.low_sha256, each.high_sha256)]
+        names = stored.names(session, context_id, hashes)
+    for each in found:
+        typer.echo(_line(each, names))
+
+
+@decisions.command()
+def remove(
+    files: Files, folders: Folders = None, context: ContextId = None, data_dir: DataDir = None
+) -> None:
+    """Take back what was decided about each two of some files."""
+    from storage import decisions as stored
+
+    hashes = [_sha256(file) for file in files]
+    with _opened(data_dir, context is not None) as database, database.transaction() as session:
+        count = stored.take_back_all(session, _context(session, folders, context), hashes)
+    typer.echo(f"Took back {count:,} decisions.", err=True)
+
+
+@decisions.command("export")
+def export(
+    file: Annotated[Path, typer.Argument(help="Where to write them; - for standard output.")],
+    folders: Folders = None,
+    context: ContextId = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Write all decisions as a file of JSON lines."""
+    from storage import decisions as stored
+    from worker import decision_files
+
+    with _opened(data_dir, context is not None) as database, database.reading() as session:
+        every = stored.every(session, _context(session, folders, context))
+        text = "".join(decision_files.written(every))
+    if file == STANDARD_STREAM:
+        sys.stdout.write(text)
+        return
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be written: {error.strerror}.") from None
+
+
+@decisions.command("import")
+def take_in(
+    file: Annotated[Path, typer.Argument(help="What export has written; - for standard input.")],
+    folders: Folders = None,
+    context: ContextId = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Take in a file of decisions; of two about a pair the later one holds."""
+    from storage import decisions as stored
+    from worker import decision_files
+
+    try:
+        data = sys.stdin.buffer.read() if file == STANDARD_STREAM else file.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be read: {error.strerror}.") from None
+    new = decision_files.read(data)
+    with _opened(data_dir, context is not None) as database, database.transaction() as session:
+        result = stored.take_in(session, _context(session, folders, context), new)
+    typer.echo(
+        f"{result.added:,} added, {result.replaced:,} replaced, {result.unchanged:,} as they were, "
+        f"{result.outdated:,} left out as there are later ones; "
+        f"{result.unknown:,} are about images that are not here (kept: they may come).",
+        err=True,
+    )
+
+
+@contextmanager
+def _opened(data_dir: Path | None, is_of_service: bool) -> Iterator[Database]:
+    """The database of `find`; of a service the one that its settings name, unless a directory is given."""
+    from cli.data_dir import embedded_settings
+    from cli.schema import check_schema, migrate
+    from storage.db import Database
+    from storage.settings import Settings
+
+    is_embedded = data_dir is not None or not is_of_service
+    settings = embedded_settings(data_dir) if is_embedded else Settings.load()
+    database = Database(settings.database_url)
+    try:
+        migrate(database) if is_embedded else check_schema(database)
+        yield database
+    finally:
+        database.dispose()
+
+
+def _context(session: Session, folders: list[Path] | None, context: uuid.UUID | None) -> uuid.UUID:
+    from cli.places import Places
+    from storage import contexts
+
+    if (context is None) == (not folders):
+        raise InvalidInput("Say for which images: --in PATH as for `find`, or --context ID.")
+    if context is not None:
+        return contexts.get(session, context).id
+    places = Places(folders or [])
+    found = contexts.of_folder(session, places.key)
+    if found is None:
+        raise NotFound(f"{places.name} has not been searched yet: run `lookalike find` on it first.")
+    return found.id
+
+
+def _sha256(file: Path) -> bytes:
+    digest = hashlib.sha256()
+    try:
+        with file.open("rb") as opened:
+            while piece := opened.read(PIECE_BYTES):
+                digest.update(piece)
+    except OSError as error:
+        raise Unreadable(f"{file} cannot be read: {error.strerror}.") from None
+    return digest.digest()
+
+
+def _line(decision: Decision, names: dict[bytes, list[str]]) -> str:
+    sides = [
+        ", ".join(names.get(sha256, [])) or f"({sha256.hex()[:12]}…, not here)"
+        for sha256 in (decision.low_sha256, decision.high_sha256)
+    ]
+    note = f"  # {decision.note}" if decision.note else ""
+    return f"{decision.id}  {decision.verdict}  {sides[0]} | {sides[1]}{note}"
