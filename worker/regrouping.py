@@ -61,6 +61,16 @@ def ranked(session: Session, job: Job, content_ids: NDArray[np.int64]) -> NDArra
     return by_rank
 
 
+def _is_like_another(content_ids: NDArray[np.int64], found: Matches) -> NDArray[np.bool_]:
+    """Tell of images whether they have a match or the content of another one."""
+    distinct, place, count = np.unique(content_ids, return_inverse=True, return_counts=True)
+    is_matched = np.zeros(len(distinct), bool)
+    for ends in (found.low_content, found.high_content):
+        is_matched[np.searchsorted(distinct, ends)] = True
+    alike: NDArray[np.bool_] = ((count > 1) | is_matched)[place]
+    return alike
+
+
 def _names(session: Session, rows: NDArray[np.int64]) -> list[str]:
     names = images.image_ids(session, rows)
     return [names[row] for row in rows.tolist()]
@@ -75,6 +85,8 @@ def grouped(
     check: Check,
 ) -> NewGroups:
     """Group images by the matches of their contents and what was decided of those."""
+    # Most images of most collections are like no other: neither looked at nor ranked, they are in no group.
+    snapshot = snapshot[_is_like_another(snapshot.content_ids, found)]
     facts = contents.load_facts(session, snapshot.blocks, snapshot.slots)
     check()
 
