@@ -27,10 +27,14 @@ from storage import contexts, matches
 from storage.blobs import Blobs
 from storage.db import Database
 from storage.matches import NewMatch
-from storage.models import Content, FeatureBlock, Image
+from storage.models import Base
 from storage.settings import Settings
 from storage.types import utc_now
 
+# Tables, not classes: what is inserted by the million needs no objects.
+_BLOCKS, _CONTENTS, _IMAGES = (
+    Base.metadata.tables[name] for name in ("feature_blocks", "contents", "images")
+)
 PROXIES_KEY = "proxies/generated"
 IMAGES_PER_BLOCK = 64
 _IMAGES_AT_A_TIME = 32_000
@@ -160,7 +164,7 @@ def _store(
         }
         for at in range(0, len(records), IMAGES_PER_BLOCK)
     ]
-    stored = insert(FeatureBlock).returning(FeatureBlock.id, sort_by_parameter_order=True)
+    stored = insert(_BLOCKS).returning(_BLOCKS.c.id, sort_by_parameter_order=True)
     block_ids = session.scalars(stored, blocks).all()
     distinct = [
         {
@@ -176,7 +180,7 @@ def _store(
         }
         for number, record in enumerate(records[["width", "height"]])
     ]
-    stored = insert(Content).returning(Content.id, sort_by_parameter_order=True)
+    stored = insert(_CONTENTS).returning(_CONTENTS.c.id, sort_by_parameter_order=True)
     content_ids: list[int] = session.scalars(stored, distinct).all()
     shown = [
         {
@@ -190,7 +194,7 @@ def _store(
         }
         for number, (content_id, content) in enumerate(zip(content_ids, distinct, strict=True))
     ]
-    session.execute(insert(Image), shown)
+    session.execute(insert(_IMAGES), shown)
     return content_ids
 
 

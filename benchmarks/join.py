@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.index import brute, flat
+from lookalike.index.equal import collapse
 from lookalike.index.pairs import Pairs, gathered
-from lookalike.index.planner import plan_shards, self_join_distinct, warm
+from lookalike.index.planner import DistinctPairs, Shard, plan_shards, run_shard, self_join_distinct, warm
 
 Hashes = NDArray[np.uint8]
 _SAMPLED_ROWS = 2_000
@@ -39,15 +42,23 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         hashes = _stored_hashes(Path(folder) / "hashes.npy", args)
         before = _peak_bytes()
-        (found, seconds, cpu_seconds) = _timed(lambda: self_join_distinct(hashes, args.radius, args.cores))
-        peak_bytes = _peak_bytes()
+        if args.processes:
+            with multiprocessing.get_context("spawn").Pool(args.processes, warm) as pool:
+                started = pool.map(_usage, range(args.processes), chunksize=1)
+                found, seconds, cpu_seconds = _timed(lambda: _by_processes(pool, hashes, args.radius, folder))
+                peaks, of_workers = zip(*pool.map(_usage, range(args.processes), chunksize=1), strict=True)
+                of_start = sum(each for _, each in started)
+                peak_bytes, cpu_seconds = max(peaks), cpu_seconds + sum(of_workers) - of_start
+        else:
+            found, seconds, cpu_seconds = _timed(lambda: self_join_distinct(hashes, args.radius, args.cores))
+            peak_bytes = _peak_bytes()
         pairs = found.expand()
         _check(hashes, pairs, args.radius)
         result = {
             "n": args.n,
             "bits": args.bits,
             "radius": args.radius,
-            "cores": args.cores,
+            "cores": args.processes or args.cores,
             "seconds": round(seconds, 4),
             "cpu_seconds": round(cpu_seconds, 4),
             "pairs": len(pairs),
@@ -67,7 +78,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--n", type=int, default=100_000, help="hashes")
     parser.add_argument("--bits", type=int, default=256, choices=(64, 256))
     parser.add_argument("--radius", type=int, default=31)
-    parser.add_argument("--cores", type=int, default=1)
+    parser.add_argument("--cores", type=int, default=1, help="threads of one process")
+    parser.add_argument("--processes", type=int, default=0, help="worker processes instead of threads")
     parser.add_argument(
         "--rivals", type=lambda names: [n for n in names.split(",") if n], default=[], help=",".join(RIVALS)
     )
@@ -82,6 +94,26 @@ def _stored_hashes(path: Path, args: argparse.Namespace) -> Hashes:
     subprocess.run([sys.executable, str(script), str(path), *numbers], check=True)
     hashes: Hashes = np.load(path, mmap_mode="r")
     return hashes
+
+
+def _by_processes(pool: Pool, hashes: Hashes, radius: int, folder: str) -> DistinctPairs:
+    """Do as workers do: each shard in whichever process is free, over the same two files."""
+    distinct = collapse(hashes)
+    np.save(Path(folder) / "rows.npy", distinct.rows)
+    shards = plan_shards(len(distinct.rows), hashes.shape[1] * 8, radius)
+    found = gathered(pool.starmap(_run_shard, [(folder, shard) for shard in shards], chunksize=1))
+    return DistinctPairs(distinct, Pairs(distinct.number[found.i], distinct.number[found.j], found.distance))
+
+
+def _run_shard(folder: str, shard: Shard) -> Pairs:
+    hashes, rows = (np.load(Path(folder) / f"{name}.npy", mmap_mode="r") for name in ("hashes", "rows"))
+    return run_shard(hashes, shard, rows)
+
+
+def _usage(_: int) -> tuple[int, float]:
+    """Return peak memory and CPU seconds of this process."""
+    time.sleep(0.5)  # so that each process is asked once
+    return _peak_bytes(), time.process_time()
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
