@@ -10,6 +10,7 @@ import typer
 from cli.commands.clients import clients
 from cli.commands.compare import compare
 from cli.commands.decisions import decisions
+from cli.commands.differences import differences
 from cli.commands.find import find
 from cli.commands.schedules import schedules
 from cli.commands.serve import serve
@@ -51,6 +52,7 @@ with_servers = "With PostgreSQL and a Redis-compatible broker (settings: LOOKALI
 app.command(rich_help_panel=on_this_machine)(find)
 app.command(rich_help_panel=on_this_machine)(compare)
 app.command(rich_help_panel=on_this_machine)(serve)
+app.command(rich_help_panel=on_this_machine)(differences)
 app.add_typer(decisions, name="decisions", rich_help_panel=on_this_machine)
 app.add_typer(schedules, name="schedules", rich_help_panel=on_this_machine)
 app.command(rich_help_panel=with_servers)(api)

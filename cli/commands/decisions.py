@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import sys
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands.serve import DATA_DIR_HELP
+from cli.chosen import ContextId, DataDir, Folders, context_id, opened
+from cli.report import counted
 from lookalike.decisions import VERDICTS
-from lookalike.errors import InvalidInput, NotFound, Unreadable
+from lookalike.errors import InvalidInput, Unreadable
 
 if TYPE_CHECKING:
-    from storage.db import Database, Session
     from storage.models import Decision
 
 decisions = typer.Typer(
@@ -28,16 +25,6 @@ STANDARD_STREAM = Path("-")
 PIECE_BYTES = 1024 * 1024
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Two or more pictures.")]
-Folders = Annotated[
-    list[Path] | None,
-    typer.Option("--in", metavar="PATH", help="What `find` searches: for its groups (may be given again)."),
-]
-ContextId = Annotated[
-    uuid.UUID | None, typer.Option("--context", help="Or the id of a context of the service.")
-]
-DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", metavar="DIR", help=DATA_DIR_HELP, show_default=False)
-]
 
 
 @decisions.command()
@@ -53,9 +40,9 @@ def add(
     from storage import decisions as stored
 
     hashes = [_sha256(file) for file in files]
-    with _opened(data_dir, context is not None) as database, database.transaction() as session:
-        made = stored.decide(session, _context(session, folders, context), hashes, verdict, note)
-    typer.echo(f"Decided about {len(made):,} pairs; it counts from the next search on.", err=True)
+    with opened(data_dir, context) as database, database.transaction() as session:
+        made = stored.decide(session, context_id(session, folders, context), hashes, verdict, note)
+    typer.echo(f"Decided about {counted(len(made), 'pair')}; it counts from the next search on.", err=True)
 
 
 @decisions.command("list")
@@ -63,11 +50,11 @@ def list_decisions(folders: Folders = None, context: ContextId = None, data_dir:
     """List what was decided: id, verdict, and the images that it is about."""
     from storage import decisions as stored
 
-    with _opened(data_dir, context is not None) as database, database.reading() as session:
-        context_id = _context(session, folders, context)
-        found = list(stored.every(session, context_id))
+    with opened(data_dir, context) as database, database.reading() as session:
+        chosen = context_id(session, folders, context)
+        found = list(stored.every(session, chosen))
         hashes = [sha256 for each in found for sha256 in (each.low_sha256, each.high_sha256)]
-        names = stored.names(session, context_id, hashes)
+        names = stored.names(session, chosen, hashes)
     for each in found:
         typer.echo(_line(each, names))
 
@@ -80,9 +67,9 @@ def remove(
     from storage import decisions as stored
 
     hashes = [_sha256(file) for file in files]
-    with _opened(data_dir, context is not None) as database, database.transaction() as session:
-        count = stored.take_back_all(session, _context(session, folders, context), hashes)
-    typer.echo(f"Took back {count:,} decisions.", err=True)
+    with opened(data_dir, context) as database, database.transaction() as session:
+        count = stored.take_back_all(session, context_id(session, folders, context), hashes)
+    typer.echo(f"Took back {counted(count, 'decision')}.", err=True)
 
 
 @decisions.command("export")
@@ -96,8 +83,8 @@ def export(
     from storage import decisions as stored
     from worker import decision_files
 
-    with _opened(data_dir, context is not None) as database, database.reading() as session:
-        every = stored.every(session, _context(session, folders, context))
+    with opened(data_dir, context) as database, database.reading() as session:
+        every = stored.every(session, context_id(session, folders, context))
         text = "".join(decision_files.written(every))
     if file == STANDARD_STREAM:
         sys.stdout.write(text)
@@ -124,47 +111,14 @@ def take_in(
     except OSError as error:
         raise InvalidInput(f"{file} cannot be read: {error.strerror}.") from None
     new = decision_files.read(data)
-    with _opened(data_dir, context is not None) as database, database.transaction() as session:
-        result = stored.take_in(session, _context(session, folders, context), new)
+    with opened(data_dir, context) as database, database.transaction() as session:
+        result = stored.take_in(session, context_id(session, folders, context), new)
     typer.echo(
         f"{result.added:,} added, {result.replaced:,} replaced, {result.unchanged:,} as they were, "
         f"{result.outdated:,} left out as there are later ones; "
         f"{result.unknown:,} are about images that are not here (kept: they may come).",
         err=True,
     )
-
-
-@contextmanager
-def _opened(data_dir: Path | None, is_of_service: bool) -> Iterator[Database]:
-    """The database of `find`; of a service the one that its settings name, unless a directory is given."""
-    from cli.data_dir import embedded_settings
-    from cli.schema import check_schema, migrate
-    from storage.db import Database
-    from storage.settings import Settings
-
-    is_embedded = data_dir is not None or not is_of_service
-    settings = embedded_settings(data_dir) if is_embedded else Settings.load()
-    database = Database(settings.database_url)
-    try:
-        migrate(database) if is_embedded else check_schema(database)
-        yield database
-    finally:
-        database.dispose()
-
-
-def _context(session: Session, folders: list[Path] | None, context: uuid.UUID | None) -> uuid.UUID:
-    from cli.places import Places
-    from storage import contexts
-
-    if (context is None) == (not folders):
-        raise InvalidInput("Say for which images: --in PATH as for `find`, or --context ID.")
-    if context is not None:
-        return contexts.get(session, context).id
-    places = Places(folders or [])
-    found = contexts.of_folder(session, places.key)
-    if found is None:
-        raise NotFound(f"{places.name} has not been searched yet: run `lookalike find` on it first.")
-    return found.id
 
 
 def _sha256(file: Path) -> bytes:

@@ -12,8 +12,10 @@ from typer.testing import CliRunner
 from cli.main import app
 from cli.places import Places
 from lookalike.errors import InvalidInput, NotFound
-from storage import contexts
+from storage import contexts, images
 from storage.db import Database
+from tests.storage import samples
+from tests.storage.test_groups import new_groups
 
 
 @pytest.fixture
@@ -71,3 +73,30 @@ def test_what_is_asked_wrongly_is_told(data_dir: Path, folder: Path) -> None:
         run(data_dir, "add", "keep_both", a, a, "--in", folder)
     with pytest.raises(InvalidInput, match="not_duplicates, keep_both"):
         run(data_dir, "add", "perhaps", a, b, "--in", folder)
+
+
+def test_what_the_last_search_changed_is_shown(data_dir: Path, folder: Path) -> None:
+    def differences(*words: str) -> str:
+        arguments = ["differences", "--in", str(folder), "--data-dir", str(data_dir), *words]
+        result = CliRunner().invoke(app, arguments)
+        if result.exception is not None:
+            raise result.exception
+        return result.stdout.strip()
+
+    with pytest.raises(NotFound, match="Nothing has been searched yet"):
+        differences()
+    database = Database(f"sqlite:///{data_dir / 'lookalike.db'}")
+    with database.reading() as session:
+        found = contexts.of_folder(session, Places([folder]).key)
+        assert found is not None
+    samples.add_images(database, found.id, "a.jpg", "b.jpg")
+    with database.transaction() as session:
+        rows = [images.get(session, found.id, name).id for name in ("a.jpg", "b.jpg")]
+        job_id = samples.add_job(session, found.id)
+        pair = [(rows[0], 1000, "original", 0), (rows[1], 990, "resized", 0)]
+        samples.publish(session, job_id, 900, new_groups(pair, reclaimable=[1]))
+    database.dispose()
+    assert differences().split("  ")[1:] == ["new", "0 → 2 images", "a.jpg, b.jpg"]
+    assert differences("--change", "gone") == ""
+    with pytest.raises(InvalidInput, match="A change is one of"):
+        differences("--change", "odd")
