@@ -1,8 +1,8 @@
 """Which of several copies is the best to keep: a total order by qualities of each image alone.
 
-In this order: true resolution (enlarged copies are seen through), lossless, JPEG quality, metadata kept,
-sharpness in coarse steps, age, and last the image id. No quality depends on what an image is compared with,
-so the order is the same in every collection.
+In this order: true resolution (enlarged copies are seen through, unless they are JPEGs read at a fraction),
+lossless, JPEG quality, metadata kept, sharpness in coarse steps, age, and last the image id. No quality
+depends on what an image is compared with, so the order is the same in every collection.
 """
 
 from __future__ import annotations

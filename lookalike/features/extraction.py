@@ -18,8 +18,6 @@ from lookalike.local.keypoints import extract_local
 # Below this standard deviation of the 64 × 64 gray levels a hash is made of noise.
 _FLAT_CONTRAST = 3.0
 
-_GROSS_LACK = 0.5
-
 # One image, one thread: the workers already fill the cores.
 cv2.setNumThreads(1)
 
@@ -88,10 +86,14 @@ def _hash(record: np.ndarray, gray: Image.Image, small: Image.Image) -> Flag:
 
 
 def _true_size(picture: Picture, gray: Image.Image) -> tuple[int, int]:
-    """Return the width and height that hold all the detail there is."""
+    """Return the width and height that hold all the detail there is.
+
+    A JPEG read at a fraction does not show whether it was enlarged. It is taken at its word: a smooth
+    picture that is taken for an enlarged one would lose to its own thumbnail, and that is what people miss.
+    """
+    if gray.width < picture.width:
+        return picture.width, picture.height
     share = detail.true_share(np.asarray(gray))
-    is_whole = gray.width == picture.width
-    # A JPEG read at a fraction shows no more than that fraction's detail: only a gross lack can be told.
-    if share == 1.0 or not (is_whole or share < _GROSS_LACK):
+    if share == 1.0:
         return picture.width, picture.height
     return max(1, round(gray.width * share)), max(1, round(gray.height * share))

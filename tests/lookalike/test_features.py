@@ -152,6 +152,12 @@ def test_an_enlarged_copy_is_seen_through() -> None:
     assert true_share(np.asarray(enlarged.convert("L"))) < 0.7
 
 
+def test_a_smooth_picture_that_is_read_at_a_fraction_is_as_large_as_it_is() -> None:
+    smooth = photo(7, (64, 48)).resize((1600, 1200), Image.Resampling.BICUBIC)
+    record = extract(jpeg(smooth)).record
+    assert (record["true_width"], record["true_height"]) == (1600, 1200)
+
+
 def test_a_blurred_copy_is_less_sharp() -> None:
     picture = photo(8, (400, 300))
     blurred = picture.resize((100, 75)).resize((400, 300), Image.Resampling.BICUBIC)
