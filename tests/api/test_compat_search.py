@@ -368,3 +368,40 @@ def test_answers_are_compact_with_status_200(working: httpx.Client, context: str
         assert answer.headers["Content-Type"] == "application/json"
         compact = json.dumps(answer.json(), separators=(",", ":"), ensure_ascii=False)
         assert answer.text == compact
+
+
+def test_a_decision_of_version_1_holds_here_at_once(working: httpx.Client, context: str) -> None:
+    for name, data in {"fine": FINE, "poor": POOR}.items():
+        put(working, context, name, data)
+    assert groups(working, context) == [["fine", "poor"]]
+    path = f"/v1/contexts/{context.rpartition('/')[2]}/decisions"
+    decision = {"verdict": "not_duplicates", "image_ids": ["fine", "poor"]}
+    assert working.post(path, json=decision).is_success
+    assert groups(working, context, 90) == groups(working, context, 80) == []
+    similar = {"similarityThreshold": "80", "maxCount": "5", "imageId": "fine"}
+    assert working.get(f"{context}/findSimilar", params=similar).content == b'{"results":[]}'
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        'Content-Disposition: form-data; name="imageData"; filename="imageData"\r\nContent-Type: image/x',
+        'Content-Disposition: form-data; name="0"',
+        "Content-Type: application/octet-stream",
+    ],
+)
+def test_the_first_part_of_a_form_is_the_picture_whatever_its_head(
+    working: httpx.Client, context: str, head: str
+) -> None:
+    # With the constant boundary of the SDK for .NET.
+    body = f"--Somthing\r\n{head}\r\n\r\n".encode() + FINE + b"\r\n--Somthing--\r\n"
+    form = {"Content-Type": "multipart/form-data; boundary=Somthing"}
+    params = {"imageId": "a.jpg"}
+    sent = working.post(f"{context}/image", params=params, content=body, headers=form)
+    assert (sent.status_code, sent.content) == (200, b""), sent.text
+    assert working.get(f"{context}/image", params=params).content == FINE
+    # A form without anything in it is no picture.
+    empty = working.get(f"{context}/image2features", params=params, headers=form)
+    assert empty.status_code == 200
+    cut = working.post(f"{context}/image", params=params, content=body[:-20], headers=form)
+    assert (cut.status_code, cut.json()["error"]["code"]) == (400, "bad_form")
