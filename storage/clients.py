@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from lookalike.errors import InvalidInput, NotFound, WrongCredentials
 from lookalike.ids import new_id
-from storage.models import BrowserSession, Client, Context, StoredFile
+from storage.models import BrowserSession, Client, Context, StoredFile, Webhook
 from storage.types import utc_now
 
 SECRET_BYTES = 32
@@ -104,7 +104,7 @@ def renew(session: Session, client_id: str) -> Credentials:
 
 
 def adopt(session: Session, client_id: str) -> int:
-    """Give a client the contexts and the files that were made without accounts; return how many contexts.
+    """Give a client what was made without accounts: contexts, files, webhooks; return how many contexts.
 
     Those that `lookalike find` made belong to folders of this machine and stay out of it.
     """
@@ -115,6 +115,8 @@ def adopt(session: Session, client_id: str) -> int:
         StoredFile.client_id == "", tuple_(StoredFile.storage, StoredFile.path).not_in(paths)
     )
     session.execute(files.values(client_id=client_id), execution_options={"synchronize_session": False})
+    hooks = update(Webhook).where(Webhook.client_id.is_(None)).values(client_id=client_id)
+    session.execute(hooks, execution_options={"synchronize_session": False})
     statement = update(Context).where(*orphans).values(client_id=client_id).returning(Context.id)
     return len(session.scalars(statement, execution_options={"synchronize_session": False}).all())
 

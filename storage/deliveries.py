@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session, aliased
 
 from lookalike import notices as life
 from lookalike.errors import InvalidInput, NotFound
-from storage import webhooks
+from storage import notices, webhooks
 from storage.db import now as database_now
 from storage.models import Delivery, Notice, Webhook
 from storage.pages import Page, checked_limit, decode_cursor, page_of
@@ -113,8 +113,9 @@ def finish(
 
     `chance` from 0 to 1 decides the jitter of the next attempt.
     """
-    # The webhook before its deliveries, for all who hold both.
-    hook = session.scalars(select(Webhook).where(Webhook.id == claimed.webhook_id).with_for_update()).first()
+    # The webhook before its deliveries, for all who hold both; who tells it something need not wait.
+    held = select(Webhook).where(Webhook.id == claimed.webhook_id).with_for_update(key_share=True)
+    hook = session.scalars(held, execution_options={"populate_existing": True}).first()
     query = select(Delivery).where(
         Delivery.id == claimed.delivery_id, Delivery.claim == claimed.claim, Delivery.state == life.PENDING
     )
@@ -258,7 +259,7 @@ def _is_waiting(at: Any) -> list[ColumnElement[bool]]:
 
 def _is_listening(at: Any) -> list[ColumnElement[bool]]:
     is_patient = or_(Webhook.paused_until.is_(None), Webhook.paused_until <= at)
-    return [Webhook.disabled_reason.is_(None), is_patient]
+    return [notices.may_be_told(), is_patient]
 
 
 def _is_busy(at: Any) -> ColumnElement[bool]:

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, exists, select
+from sqlalchemy import ColumnElement, CursorResult, delete, exists, select
 from sqlalchemy.orm import Session
 
 from lookalike import notices as life
 from lookalike.ids import new_id
 from storage.db import now as database_now
-from storage.models import Context, Delivery, Notice, Webhook
+from storage.models import Client, Context, Delivery, Notice, Webhook
 from storage.types import utc_now
 
 KEPT_FOR = timedelta(days=30)
@@ -57,6 +57,12 @@ def wants(webhook: Webhook, notice: Notice) -> bool:
     """Tell whether a webhook of the notice's client is to be told."""
     of_context = webhook.context_id is None or webhook.context_id == notice.context_id
     return of_context and (not webhook.types or notice.type in webhook.types)
+
+
+def may_be_told() -> ColumnElement[bool]:
+    """The condition that a webhook is enabled, and not that of a client who has been revoked."""
+    is_revoked = exists().where(Client.id == Webhook.client_id, Client.revoked_at.is_not(None))
+    return Webhook.disabled_reason.is_(None) & ~is_revoked
 
 
 def deliver(session: Session, notice: Notice, webhooks: Sequence[Webhook]) -> list[Delivery]:
@@ -141,4 +147,4 @@ def _add(
 
 def _enabled(session: Session, client_id: str | None) -> Sequence[Webhook]:
     mine = Webhook.client_id.is_(None) if client_id is None else Webhook.client_id == client_id
-    return session.scalars(select(Webhook).where(mine, Webhook.disabled_reason.is_(None))).all()
+    return session.scalars(select(Webhook).where(mine, may_be_told())).all()

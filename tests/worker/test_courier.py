@@ -20,7 +20,7 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from lookalike import notices as life
-from storage import deliveries, notices, webhooks
+from storage import clients, deliveries, notices, webhooks
 from storage.db import Database, Session
 from storage.models import Delivery, Webhook
 from storage.types import utc_now
@@ -365,3 +365,21 @@ def test_a_worker_tells_how_a_job_has_ended(lasting: Installation) -> None:
     payload = json.loads(receiver.heard[0].body)
     assert (payload["type"], payload["data"]["job_id"]) == ("job.succeeded", str(job_id))
     assert payload["data"]["url"] == f"/v1/jobs/{job_id}"
+
+
+def test_a_revoked_client_is_told_nothing_more(database: Database) -> None:
+    world = World(database)
+    webhook = world.add("http://127.0.0.1:9/hook")
+    with database.transaction() as session:
+        client_id = clients.add(session, "phone").client.id
+        clients.adopt(session, client_id)
+        notices.announce(session, life.JOB_FAILED, {"number": 1}, client_id=client_id)
+        clients.revoke(session, client_id)
+        notices.announce(session, life.JOB_FAILED, {"number": 2}, client_id=client_id)
+    with receiving() as receiver:
+        world.change(webhook, lambda _, hook: setattr(hook, "url", receiver.url))
+        assert world.send_all() == []
+        with database.transaction() as session:
+            clients.renew(session, client_id)
+        assert world.send_all() == [life.DELIVERED]
+        assert receiver.events() == [1]
