@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,10 +12,20 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lookalike import grouping
+from lookalike import hubs as gathering
+from lookalike import jobs as life
 from lookalike.candidates import candidates, plan
 from lookalike.columns import Columns
 from lookalike.features.record import FEATURES
+from storage import contents, contexts, groups, images
+from storage.blobs import Blobs
+from storage.db import Database
+from storage.models import Job
+from storage.settings import Settings
+from tests.pictures import jpeg, photo
+from tests.worker.inline import Inline
 from worker import hubs
+from worker.tools import Tools, make_tools
 
 Integers = NDArray[np.int64]
 THRESHOLD = 900
@@ -103,3 +116,65 @@ def test_a_hub_of_nearly_equal_images_takes_one_comparison_for_each() -> None:
 def test_nothing_is_a_hub_of_no_pairs(count: int) -> None:
     records = near_records(np.random.default_rng(0), count)
     assert hubs.verified(Columns.of(records), np.zeros(count, bool), THRESHOLD, lambda i, j: i) == 0
+
+
+HUB = [f"hub-{number:02}.jpg" for number in range(14)]
+TWO = ["two-a.jpg", "two-b.jpg"]
+
+
+def shown(database: Database, job: Job) -> set[tuple[object, ...]]:
+    """Groups and related images of a job, by image id."""
+    with database.reading() as session:
+        page = groups.page(session, job.id, 900, 100)
+    return {
+        (
+            tuple((image.image_id, image.similarity) for image in group.images),
+            frozenset((image.image_id, image.similarity) for image in group.related),
+        )
+        for group in page.items
+    }
+
+
+def find(tools: Tools, context_id: uuid.UUID, mode: str = "full") -> Job:
+    job = Inline(tools).run(context_id, life.FIND_DUPLICATES, similarity_threshold=90.0, mode=mode)
+    assert job.state == life.SUCCEEDED
+    return job
+
+
+def put(tools: Tools, context_id: uuid.UUID, pictures: dict[str, bytes]) -> None:
+    for image_id, data in pictures.items():
+        sha256, size = tools.blobs.put_content(data)
+        with tools.database.transaction() as session:
+            images.put_stored(session, context_id, image_id, contents.ensure(session, sha256, size))
+
+
+def test_a_job_with_a_hub_finds_what_one_without_finds_and_tells_what_it_spared(
+    sqlite_database: Database, blobs: Blobs, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = photo(3, (240, 180))
+    pictures = {name: jpeg(scene, 60 + 2 * number) for number, name in enumerate(HUB)}
+    pictures |= {name: jpeg(photo(4, (240, 180)), 80 - number) for number, name in enumerate(TWO)}
+    plain = make_tools(settings, database=sqlite_database, blobs=blobs)
+    small = replace(plain, join_memory_bytes=256 * 16)
+    with sqlite_database.transaction() as session:
+        with_hubs, without = (contexts.create(session, name=name).id for name in ("with", "without"))
+    for context_id in (with_hubs, without):
+        put(plain, context_id, pictures)
+    with monkeypatch.context() as patch:
+        patch.setattr(gathering, "LEAST_DEGREE", 6)
+        first = find(small, with_hubs)
+        found = shown(sqlite_database, first)
+        assert first.counts["hub_images"] == len(HUB)
+        assert first.counts["verified"] < 3 * len(HUB)
+        assert first.counts["spared"] >= len(HUB) * (len(HUB) - 1) // 2 - 3 * len(HUB)
+        # The original goes, and with it what had taken the others.
+        original = next(names[0][0] for names, _ in found if len(names) > 2)
+        with sqlite_database.transaction() as session:
+            images.remove(session, with_hubs, original)
+        later = shown(sqlite_database, find(small, with_hubs, "incremental"))
+    full = find(plain, without)
+    assert "spared" not in full.counts
+    assert found == shown(sqlite_database, full)
+    with sqlite_database.transaction() as session:
+        images.remove(session, without, original)
+    assert later == shown(sqlite_database, find(plain, without))
