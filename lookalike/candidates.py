@@ -49,7 +49,7 @@ FLAT_COLOUR_DISTANCE = 3  # levels of each channel
 _BYTES_A_ROW = 160
 _BLOCK_ROWS = 4_000_000
 _SHARD_SECONDS = 5.0
-_VOTES_AT_A_TIME = 50_000
+_VOTES_AT_A_TIME = 10_000
 
 
 class Kind(NamedTuple):
@@ -244,12 +244,16 @@ def _local_pairs(columns: Columns, spec: dict[str, Any], memory_bytes: int) -> P
         sides = [columns.plain["key_points"][slice(*piece[side])] for side in ("a", "b")]
         if any(side.max() < VOTES_LEAST for side in sides):
             continue
-        votes = local.run(columns.local, piece)
-        for start in range(0, len(votes), _VOTES_AT_A_TIME):
-            part = votes[start : start + _VOTES_AT_A_TIME]
-            agreements = check.agreements(part, columns.local[part["i"]], columns.local[part["j"]])
-            kept = part[check.is_worth_verifying(part, agreements)]
-            yield kept["i"], kept["j"]
+        for votes in local.in_parts(columns.local, piece):
+            # No look at thumbnails changes what so many key points say; in a hub that is nearly all pairs.
+            is_sure = votes["votes"] >= check.VOTES_SURE
+            yield votes["i"][is_sure], votes["j"][is_sure]
+            votes = votes[~is_sure]
+            for start in range(0, len(votes), _VOTES_AT_A_TIME):
+                part = votes[start : start + _VOTES_AT_A_TIME]
+                agreements = check.agreements(part, columns.local[part["i"]], columns.local[part["j"]])
+                kept = part[check.is_worth_verifying(part, agreements)]
+                yield kept["i"], kept["j"]
 
 
 def _flat_pairs(columns: Columns) -> Parts:

@@ -71,37 +71,45 @@ def _ranges(first: int, end: int, size: int) -> list[tuple[int, int]]:
 
 
 def run(records: Records, spec: dict[str, Any]) -> Votes:
-    """Return the votes of one shard of plan(len(records))."""
+    """Return the votes of one shard of plan(len(records)), each pair of pictures once for each hand."""
+    return merged(list(in_parts(records, spec)))
+
+
+def in_parts(records: Records, spec: dict[str, Any]) -> Iterator[Votes]:
+    """Yield the votes of one shard block by block, for memory that no data can exceed.
+
+    A pair that wins both ways round comes twice.
+    """
     (a, a_end), (b, b_end) = spec["a"], spec["b"]
     if a == b:
-        return self_join(records[a:a_end], a)
-    return join(records[a:a_end], records[b:b_end], a, b)
+        return _within(records[a:a_end], a)
+    return _between(records[a:a_end], records[b:b_end], a, b)
 
 
 def self_join(records: Records, first: int = 0) -> Votes:
     """Return the votes among the images of records (N,) LOCAL, numbered from first."""
-    lists, room = _lists(records), _room(len(records))
-    return merged(
-        [
-            as_votes(found, records, records, first, first, flipped)
-            for flipped in (False, True)
-            for found in _found(records, lists, flipped, room, same=True)
-        ]
-    )
+    return merged(list(_within(records, first)))
 
 
 def join(a: Records, b: Records, first_a: int, first_b: int) -> Votes:
     """Return the votes between a and b, numbered from first_a and first_b; all of b come after all of a."""
+    return merged(list(_between(a, b, first_a, first_b)))
+
+
+def _within(records: Records, first: int) -> Iterator[Votes]:
+    lists, room = _lists(records), _room(len(records))
+    for flipped in (False, True):
+        for found in _found(records, lists, flipped, room, same=True):
+            yield as_votes(found, records, records, first, first, flipped)
+
+
+def _between(a: Records, b: Records, first_a: int, first_b: int) -> Iterator[Votes]:
     room = _room(max(len(a), len(b)))
     ways = ((a, b, first_a, first_b, _lists(b)), (b, a, first_b, first_a, _lists(a)))
-    return merged(
-        [
-            as_votes(found, probing, listed, first, first_listed, flipped)
-            for flipped in (False, True)
-            for probing, listed, first, first_listed, lists in ways
-            for found in _found(probing, lists, flipped, room, same=False)
-        ]
-    )
+    for flipped in (False, True):
+        for probing, listed, first, first_listed, lists in ways:
+            for found in _found(probing, lists, flipped, room, same=False):
+                yield as_votes(found, probing, listed, first, first_listed, flipped)
 
 
 def _lists(records: Records) -> Lists:
