@@ -39,6 +39,10 @@ def groups(client: httpx.Client, job: str, **params: Any) -> list[tuple[list[str
     ]
 
 
+def _first_id(client: httpx.Client, job: str, **params: Any) -> str:
+    return str(client.get(f"{job}/groups", params=params).json()["items"][0]["id"])
+
+
 def decide(client: httpx.Client, context: str, verdict: str, *image_ids: str) -> list[dict[str, Any]]:
     made = client.post(f"{context}/decisions", json={"verdict": verdict, "image_ids": image_ids})
     assert made.status_code == 201, made.text
@@ -54,6 +58,9 @@ def test_a_decision_outlasts_runs_names_imports_and_thresholds(working: httpx.Cl
     first = find(working, context)
     assert groups(working, first) == [(["best", "good", "poor"], [])]
 
+    made_with_none = f"{first}/groups/{_first_id(working, first, similarity_threshold=85)}"
+    assert working.get(made_with_none).status_code == 200
+
     (made,) = decide(working, context, "not_duplicates", "best", "poor")
     assert made["image_ids"] in ([["best"], ["poor"]], [["poor"], ["best"]])
     # Poor is still a copy of good, which is a member: seen, and never removed.
@@ -61,6 +68,9 @@ def test_a_decision_outlasts_runs_names_imports_and_thresholds(working: httpx.Cl
     # At another threshold the first job's groups follow at once; its own were found before.
     assert groups(working, first) == [(["best", "good", "poor"], [])]
     assert groups(working, first, similarity_threshold=85) == apart
+    assert working.get(made_with_none).status_code == 404
+    made_with_one = _first_id(working, first, similarity_threshold=85)
+    assert working.get(f"{first}/groups/{made_with_one}").json()["image_count"] == 2
     incremental = find(working, context, mode="incremental")
     assert groups(working, incremental) == groups(working, find(working, context)) == apart
     difference = working.get(f"{incremental}/differences").json()["items"]

@@ -167,7 +167,7 @@ def test_content_is_shown_safely(client: httpx.Client, context: str) -> None:
     assert shown.headers["Content-Type"] == "image/jpeg"
     assert shown.headers["X-Content-Type-Options"] == "nosniff"
     assert shown.headers["Content-Disposition"].startswith(
-        'inline; filename="m_de _cat_.jpg"; filename*=UTF-8'
+        'inline; filename="m_de__cat_.jpg"; filename*=UTF-8'
     )
     assert int(shown.headers["Content-Length"]) == len(CAT)
     again = client.get(shown.url, headers={"If-None-Match": shown.headers["ETag"]})
