@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -33,6 +32,7 @@ PAUSE_SECONDS = 2.0
 OVERLAP = timedelta(seconds=10)
 # Who does not read fast enough is cut off, and comes back with the last id that it has seen.
 MOST_WAITING = 1000
+MOST_READ = 10_000
 
 log = structlog.get_logger()
 
@@ -103,28 +103,27 @@ class NoticeWatcher:
 
     async def _run(self, begun_at: datetime) -> None:
         limiter = CapacityLimiter(1)
-        seen: deque[int] = deque(maxlen=20 * MOST_WAITING)
-        # What was there before anybody listened is nobody's.
-        seen += [
-            told.id for told in await to_thread.run_sync(self._read, begun_at - OVERLAP, limiter=limiter)
-        ]
+        looked_at, seen = begun_at, set[int]()
         while True:
+            now = utc_now()
             try:
-                found = await to_thread.run_sync(self._read, utc_now() - OVERLAP, limiter=limiter)
+                found = await to_thread.run_sync(self._read, looked_at - OVERLAP, limiter=limiter)
             except Exception as error:
                 log.warning("listeners.failed", error=repr(error))
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
             for told in found:
-                if told.id not in seen:
-                    seen.append(told.id)
+                # What was there before anybody listened is nobody's.
+                if told.id not in seen and told.created_at >= begun_at:
                     for listener in self._listeners:
                         listener.hear(told)
+            # Each look reaches back into the one before, and no further.
+            looked_at, seen = now, {told.id for told in found}
             await asyncio.sleep(TICK_SECONDS)
 
     def _read(self, after: datetime) -> list[Told]:
         with self._database.reading() as session:
-            return [Told.of(each) for each in notices.since(session, None, after)]
+            return [Told.of(each) for each in notices.since(session, None, after, limit=MOST_READ)]
 
 
 class NoticeStream(StreamingResponse):

@@ -66,7 +66,7 @@ def delete_context(context_id: uuid.UUID, session: Transaction, client_id: Clien
 def forget_removal(context_id: uuid.UUID, sha256: str, session: Transaction, client_id: ClientId) -> None:
     """Forget that an image with these bytes was removed: it is not flagged any more when it comes back.
 
-    Of what is removed the hash alone is remembered, for a year unless the server is set otherwise.
+    Of what is removed hash and name are remembered, no bytes, for a year unless the server is set otherwise.
     """
     contexts.get(session, context_id, client_id)
     removals.forget(session, context_id, sha256)
