@@ -32,6 +32,8 @@ from storage.models import Match
 
 # A run of contents with gaps no larger than this is walked, not looked up.
 _DENSE = 8
+# Contents of one walk: their matches come as one text for each column.
+_WALKED = 100_000
 
 
 class NewMatch(NamedTuple):
@@ -111,15 +113,16 @@ def store(session: Session, matches: Sequence[NewMatch], engine_version: int) ->
 def among(session: Session, contents: np.ndarray, floor_tenths: int, engine_version: int) -> Matches:
     """Return the matches of at least floor_tenths between these distinct, sorted contents."""
     parts = [_columns([])]
-    for chunk in arrays.parts(contents):
-        query = _wanted(floor_tenths, engine_version)
-        if chunk[-1] - chunk[0] < _DENSE * len(chunk):
+    for run in arrays.parts(contents, _WALKED):
+        if run[-1] - run[0] < _DENSE * len(run):
             # Nearly all contents that there are: a walk along the table, and no look-up for each.
-            query = query.where(Match.low_content_id.between(int(chunk[0]), int(chunk[-1])))
-        else:
+            within = Match.low_content_id.between(int(run[0]), int(run[-1]))
+            parts.append(arrays.columns(session, _wanted(floor_tenths, engine_version).where(within)))
+            continue
+        for chunk in arrays.parts(run):
             given = arrays.ids(session, chunk)
-            query = query.join(given, Match.low_content_id == given.c.id)
-        parts.append(arrays.columns(session, query))
+            query = _wanted(floor_tenths, engine_version).join(given, Match.low_content_id == given.c.id)
+            parts.append(arrays.columns(session, query))
     whole = [np.concatenate(columns) for columns in zip(*parts, strict=True)]
     # Not asked of the database: it might try each content with each other one.
     inside = np.isin(whole[0], contents) & np.isin(whole[1], contents)
