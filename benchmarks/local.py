@@ -28,12 +28,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.compiled import compiled
 from lookalike.decoding import Limits
 from lookalike.errors import DecodingError
 from lookalike.features.extraction import extract
 from lookalike.local import check, join
-from lookalike.local.record import DESCRIPTOR_BYTES, KEYPOINT_COUNT, LOCAL, WORD_COUNT
-from lookalike.local.vocabulary import as_words, nearest_cells, nearest_words, shipped
+from lookalike.local.record import KEYPOINT_COUNT, LOCAL, WORD_COUNT
+from lookalike.local.vocabulary import Cells, as_words, nearest_cells, nearest_words, shipped
 
 FLIPPED_SHARE, COPY_FLIPPED_SHARE = 0.125, 0.04
 COPIED_SHARE = 0.1
@@ -99,7 +100,8 @@ def _write(path: Path, real: NDArray[np.void], count: int) -> None:
 
 
 def _flip(records: NDArray[np.void], share: float, random: np.random.Generator) -> None:
-    flips = random.random((len(records), KEYPOINT_COUNT, DESCRIPTOR_BYTES * 8), np.float32) < share
+    drawn = np.frombuffer(random.bytes(records["descriptors"].size * 8), np.uint8)
+    flips = drawn.reshape(len(records), KEYPOINT_COUNT, -1) < round(share * 256)
     records["descriptors"] ^= np.packbits(flips, axis=2)
 
 
@@ -108,15 +110,19 @@ def _look_up(records: NDArray[np.void]) -> None:
     used = np.arange(KEYPOINT_COUNT) < records["count"][:, None]
     vocabulary = shipped()
     centres, cells = vocabulary.centre_words, vocabulary.word_cells
-    room = np.empty(int(np.diff(cells.starts).max()), np.uint64)
-    tried = np.empty(len(centres), np.int32)
-    words = np.empty(WORD_COUNT, np.uint16)
-    found = np.zeros((int(used.sum()), WORD_COUNT), np.uint16)
-    for number, descriptor in enumerate(as_words(records["descriptors"][used])):
-        count = nearest_cells(descriptor, centres, tried)
-        nearest_words(descriptor, tried[:count], cells, room, words)
-        found[number] = words
+    found = _words(as_words(records["descriptors"][used]), centres, cells)
     records["words"][used] = found
+
+
+@compiled
+def _words(descriptors: NDArray[np.uint64], centres: NDArray[np.uint64], cells: Cells) -> NDArray[np.uint16]:
+    room = np.empty(len(cells.ids), np.uint64)
+    tried = np.empty(len(centres), np.int32)
+    found = np.zeros((len(descriptors), WORD_COUNT), np.uint16)
+    for k in range(len(descriptors)):
+        count = nearest_cells(descriptors[k], centres, tried)
+        nearest_words(descriptors[k], tried[:count], cells, room, found[k])
+    return found
 
 
 def _measured(path: Path, size: int, processes: int) -> dict[str, Any]:
