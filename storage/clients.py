@@ -103,6 +103,14 @@ def renew(session: Session, client_id: str) -> Credentials:
     return Credentials(_changed(session, client_id, secret_hash=_hash(secret), revoked_at=None), secret)
 
 
+def give_import_roots(session: Session, client_id: str, import_roots: Sequence[str]) -> Client:
+    """Say from which folders on the server a client may import; they take the place of those before."""
+    client = get(session, client_id)
+    client.import_roots = list(import_roots)
+    session.flush()
+    return client
+
+
 def adopt(session: Session, client_id: str) -> int:
     """Give a client what was made without accounts: contexts, files, webhooks; return how many contexts.
 

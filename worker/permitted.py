@@ -18,6 +18,7 @@ from storage.settings import Settings
 from worker import archives, remotes
 
 ROOTS, URLS = "LOOKALIKE_IMPORT_ROOTS", "LOOKALIKE_IMPORT_URLS"
+GRANT = "`lookalike clients imports`"
 
 
 def permitted(session: Session, context: Context, source: str, settings: Settings) -> str:
@@ -50,7 +51,7 @@ def _permitted_path(source: str, roots: Sequence[Path], own: Sequence[str] | Non
         allowed = ", ".join(repr(str(root)) for root in roots) if own is None else "of this server"
         raise InvalidSource(f"{source!r} is not under an import root ({allowed}); {ROOTS} adds others.")
     if own is not None and not any(path.is_relative_to(Path(root).resolve()) for root in own):
-        raise InvalidSource(f"{source!r} is not under an import root of this client.")
+        raise InvalidSource(f"{source!r} is not under an import root of this client; {GRANT} gives others.")
     if not path.is_dir() and not (path.is_file() and archives.is_archive(path.name)):
         raise InvalidSource(
             f"There is no folder {source!r} on the server, nor an archive: {', '.join(archives.EXTENSIONS)}."
@@ -67,7 +68,7 @@ def _permitted_url(source: str, allowed: Sequence[str], own: Sequence[str] | Non
         told = ", ".join(allowed) if own is None else "those of this server"
         raise InvalidSource(f"{source!r} does not begin like the URLs that may be imported ({told}).")
     if own is not None and not any(_is_under(source, url) for url in own):
-        raise InvalidSource(f"{source!r} does not begin like the URLs of this client.")
+        raise InvalidSource(f"{source!r} does not begin like the URLs of this client; {GRANT} gives others.")
     return remotes.checked_url(source)
 
 

@@ -17,8 +17,8 @@ from typing import Any
 import structlog
 
 from lookalike import jobs as life
-from lookalike.errors import Conflict, InvalidInput, InvalidSchedule, LookalikeError
-from storage import contexts, db, jobs, schedules
+from lookalike.errors import Conflict, Forbidden, InvalidInput, InvalidSchedule, LookalikeError
+from storage import clients, contexts, db, jobs, schedules
 from storage.db import Database, OperationalError, Session
 from storage.models import Context, Schedule, ScheduleRun
 from storage.settings import Settings
@@ -164,6 +164,8 @@ def _carry_out(session: Session, schedule: Schedule, run: ScheduleRun, settings:
 
 def _make_job(session: Session, schedule: Schedule, settings: Settings) -> uuid.UUID:
     context = contexts.get(session, schedule.context_id)
+    if context.client_id is not None and clients.get(session, context.client_id).revoked_at is not None:
+        raise Forbidden("The client that the context belongs to has been revoked: nothing is done for it.")
     kind, parameters = _asked(session, schedule.job, context, settings)
     return submission.add(
         session,

@@ -37,11 +37,12 @@ DataDir = Annotated[
 ]
 ClientId = Annotated[str, typer.Argument(metavar="CLIENT_ID", help="As `lookalike clients list` shows it.")]
 ImportRoots = Annotated[
-    list[Path] | None,
+    list[str] | None,
     typer.Option(
         "--import-root",
-        metavar="DIR",
-        help="A folder on the server, under one of LOOKALIKE_IMPORT_ROOTS, that this client may import from. "
+        metavar="DIR|URL",
+        help="A folder on the server under one of LOOKALIKE_IMPORT_ROOTS, or what URLs begin with as in "
+        "LOOKALIKE_IMPORT_URLS, that this client may import from. "
         "May be given several times; without it, none.",
         show_default=False,
     ),
@@ -60,7 +61,7 @@ def add(
     """Make a client, and print its id and its secret. The secret is shown this once."""
     from storage import clients as stored
 
-    roots = [str(_folder(root)) for root in import_roots or []]
+    roots = [_root(each) for each in import_roots or []]
     with _database(data_dir) as database:
         with database.transaction() as session:
             made = stored.add(session, name, roots)
@@ -117,6 +118,25 @@ def renew(client_id: ClientId, data_dir: DataDir = None) -> None:
         _show(renewed)
 
 
+@clients.command()
+def imports(
+    client_id: ClientId,
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[DIR]...", help="Folders on the server.", show_default=False),
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Say from which folders and URLs a client may import, in place of those before; none if none is named."""
+    from storage import clients as stored
+
+    roots = [_root(each) for each in folders or []]
+    with _database(data_dir) as database, database.transaction() as session:
+        client = stored.give_import_roots(session, client_id, roots)
+    told = f"{client.name!r} may import from {', '.join(roots) or 'nowhere'}."
+    typer.echo(f"{told} LOOKALIKE_IMPORT_ROOTS or _URLS must allow it too." if roots else told, err=True)
+
+
 def _show(made: Credentials) -> None:
     # Standard output is what a shell can read: eval "$(lookalike clients add phone)"
     typer.echo(f"client_id={made.client.id}\nclient_secret={made.secret}")
@@ -133,10 +153,12 @@ def _state(client: Client) -> str:
     return f"since {client.created_at:%Y-%m-%d}"
 
 
-def _folder(root: Path) -> Path:
-    if not root.expanduser().is_absolute():
-        raise InvalidInput(f"--import-root {root} is not an absolute path on the server.")
-    return root.expanduser()
+def _root(given: str) -> str:
+    if "://" in given:
+        return given
+    if not Path(given).expanduser().is_absolute():
+        raise InvalidInput(f"The import root {given} is neither an absolute path on the server nor a URL.")
+    return str(Path(given).expanduser())
 
 
 @contextmanager

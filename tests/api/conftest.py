@@ -79,10 +79,10 @@ class Guarded:
         with self.database.transaction() as session:
             return clients.add(session, name, [str(root) for root in import_roots])
 
-    def let_in(self, name: str) -> httpx.Client:
+    def let_in(self, name: str, given: Credentials | None = None) -> httpx.Client:
         """Return an HTTP client with a token; for one name always the same."""
         if name not in self.known:
-            made = self.add(name)
+            made = given or self.add(name)
             body = {
                 "grant_type": "client_credentials",
                 "client_id": made.client.id,

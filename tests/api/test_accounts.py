@@ -2,22 +2,27 @@ from __future__ import annotations
 
 import base64
 from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
 
 import httpx
 import jwt
 import pytest
 
 from api.app import create_app
+from lookalike.errors import Forbidden
 from storage import clients, signing_keys
 from storage.blobs import Blobs
 from storage.clients import Credentials
-from storage.db import Database
+from storage.db import Database, clock
+from storage.models import Schedule, ScheduleRun
 from storage.settings import Settings
 from storage.types import utc_now
 from tests.api.conftest import METRICS_TOKEN, Guarded
 from tests.api.serving import serving
 from worker.celery_app import make_app
 from worker.dispatch import Dispatcher
+from worker.schedules import run_now, take
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -168,6 +173,57 @@ def test_without_an_operators_token_nobody_sees_metrics_of_all_clients(settings:
             assert answer.status_code == 401
             assert "LOOKALIKE_METRICS_TOKEN" in answer.json()["detail"]
     database.dispose()
+
+
+def test_a_client_imports_from_the_folders_that_it_was_given_and_no_others(guarded: Guarded) -> None:
+    (root,) = guarded.settings.import_roots
+    for name in ("mine", "mine/2026", "yours"):
+        (root / name).mkdir(exist_ok=True)
+    outside = root.parent / "elsewhere"
+    outside.mkdir(exist_ok=True)
+    made = guarded.add("importer", root / "mine", outside)
+    client = guarded.let_in("importer", made)
+    context = client.post("/v1/contexts", json={"name": "a"}).headers["Location"]
+
+    def imported(source: Path) -> httpx.Response:
+        return client.post(f"{context}/imports", json={"source": str(source)})
+
+    assert imported(root / "mine" / "2026").status_code == 202
+    # The last is granted by the client's rights, but not by the server's roots.
+    for source in (root, root / "yours", root / "mine" / ".." / "yours", outside):
+        refused = imported(source)
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_source")
+        assert "import root" in refused.json()["detail"]
+    nightly = {"name": "n", "cron": "0 3 * * *", "job": {"kind": "import", "source": str(root / "yours")}}
+    assert client.post(f"{context}/schedules", json=nightly).status_code == 422
+    nobody = guarded.let_in("owner")
+    context = nobody.post("/v1/contexts", json={"name": "a"}).headers["Location"]
+    refused = nobody.post(f"{context}/imports", json={"source": str(root / "mine")})
+    assert "not under an import root of this client; `lookalike clients imports`" in refused.json()["detail"]
+    with guarded.database.transaction() as session:
+        clients.give_import_roots(session, made.client.id, [])
+    context = client.post("/v1/contexts", json={"name": "a"}).headers["Location"]
+    assert imported(root / "mine").status_code == 422
+
+
+def test_schedules_of_a_revoked_client_make_no_jobs(guarded: Guarded) -> None:
+    made = guarded.add("planner")
+    client = guarded.let_in("planner", made)
+    context = client.post("/v1/contexts", json={"name": "a"}).json()["id"]
+    nightly = {"name": "n", "cron": "0 3 * * *", "job": {"kind": "find_duplicates"}}
+    path = f"/v1/contexts/{context}/schedules"
+    schedule = UUID(client.post(path, json=nightly).json()["id"])
+    with guarded.database.transaction() as session:
+        clients.revoke(session, made.client.id)
+    with guarded.database.transaction() as session:
+        now = clock(session)
+        with pytest.raises(Forbidden, match="revoked"):
+            run_now(session, UUID(context), schedule, now, guarded.settings)
+        session.get_one(Schedule, schedule).fire_at = now - 1
+    with guarded.database.transaction() as session:
+        assert take(session, schedule, now, guarded.settings) is None
+        run = session.query(ScheduleRun).filter_by(schedule_id=schedule, by_hand=False).one()
+        assert (run.state, run.reason_code) == ("failed", "forbidden")
 
 
 def _key(database: Database) -> bytes:

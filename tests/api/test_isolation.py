@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import httpx
 from fastapi.routing import iter_route_contexts
@@ -24,7 +24,10 @@ OPEN = {
 }
 # The operator's: no client has anything there.
 OPERATION = {("GET", "/metrics")}
-PICTURE = jpeg(photo(1))
+# An id that nothing has.
+NOBODYS = str(uuid.UUID(int=7))
+PICTURE, OTHER_PICTURE = jpeg(photo(1)), jpeg(photo(2))
+NIGHTLY = {"name": "every night", "cron": "0 3 * * *", "job": {"kind": "find_duplicates"}}
 
 
 class Operation(NamedTuple):
@@ -39,15 +42,14 @@ class Operation(NamedTuple):
         while "{" in url:
             head, _, rest = url.partition("{")
             name, _, tail = rest.partition("}")
-            url = head + values.get(name.split(":")[0], str(uuid.UUID(int=7))) + tail
+            url = head + values.get(name.split(":")[0], NOBODYS) + tail
         return url
 
-
-class Owned(NamedTuple):
-    """Something of a client's, fresh for each operation as some delete it."""
-
-    values: dict[str, str]
-    shown: dict[str, Any]
+    @property
+    def names_more_than_a_context(self) -> bool:
+        """Whether a path leads into a context to something with an id of the server's own."""
+        rest = self.path.partition("{context_id}")[2]
+        return "{" in rest and "{image_id" not in rest
 
 
 def operations(guarded: Guarded) -> list[Operation]:
@@ -79,30 +81,33 @@ def test_what_is_no_route_asks_too_and_what_is_open_does_not(guarded: Guarded) -
 def test_every_route_hides_what_is_another_clients(guarded: Guarded) -> None:
     owner, other = guarded.let_in("owner"), guarded.let_in("other")
     described = owner.get("/openapi.json").json()
-    tried, owned = 0, cast(Owned | None, None)
-    for operation in operations(guarded):
-        if "{" not in operation.path:
-            continue
-        tried += 1
-        owned = owned or _owned(owner)
+    named = [each for each in operations(guarded) if "{" in each.path]
+    assert len(named) > 20
+    owned = owned_by(owner)
+    mixed = {**owned, "context_id": owned_by(other)["context_id"]}
+    before = _shown(owner, owned)
+    refusals = {}
+    for operation in named:
         body = _body(described, operation)
-        url = operation.url(owned.values)
-        refused = other.request(operation.method, url, **body)
+        refused = other.request(operation.method, operation.url(owned), **body)
         assert refused.status_code == 404, (operation, refused.text)
         # Word for word what is answered when there is no such thing at all.
-        unknown = {name: str(uuid.UUID(int=7)) for name in owned.values}
-        nothing = other.request(operation.method, operation.url(unknown), **body)
-        assert _without_ids(refused.text, owned.values) == _without_ids(nothing.text, unknown), operation
-        assert _shown(owner, owned.values) == owned.shown, operation
-        assert _answered(owner, operation, url, body) != refused.text, operation
-        if operation.method != "GET":
-            owned = None
-    assert tried > 20
+        nothing = other.request(operation.method, operation.url({}), **body)
+        assert _without_ids(refused.text, owned) == nothing.text.replace(NOBODYS, "…"), operation
+        if operation.names_more_than_a_context:
+            answer = other.request(operation.method, operation.url(mixed), **body)
+            assert answer.status_code == 404, (operation, answer.text)
+        refusals[operation] = refused.text
+    assert _shown(owner, owned) == before
+    # And nothing of this was refused because the request as such made no sense. What deletes comes last.
+    for operation in sorted(named, key=lambda each: (each.method == "DELETE", -len(each.path))):
+        body = _body(described, operation)
+        assert _answered(owner, operation, operation.url(owned), body) != refusals[operation], operation
 
 
 def test_lists_have_only_what_is_ones_own(guarded: Guarded) -> None:
     owner, other = guarded.let_in("owner"), guarded.let_in("other")
-    values = _owned(owner).values
+    values = owned_by(owner)
     lists = [each for each in operations(guarded) if each.method == "GET" and "{" not in each.path]
     for operation in lists:
         if operation in OPEN | OPERATION:
@@ -124,27 +129,23 @@ def test_one_idempotency_key_of_two_clients_is_two(guarded: Guarded) -> None:
     assert "Idempotent-Replayed" not in made[1].headers
 
 
-def _owned(owner: httpx.Client) -> Owned:
-    context = owner.post("/v1/contexts", json={"name": "mine"}).json()["id"]
-    put = owner.put(f"/v1/contexts/{context}/images/private.jpg", content=PICTURE)
-    assert put.status_code == 201, put.text
-    job = owner.post(f"/v1/contexts/{context}/jobs", json={"kind": "find_duplicates"}).json()["id"]
-    scheduled = {"name": "daily", "interval_seconds": 86400, "job": {"kind": "extract_features"}}
-    schedule = owner.post(f"/v1/contexts/{context}/schedules", json=scheduled).json()["id"]
-    pair = {"verdict": "keep_both", "sha256": ["0" * 64, "1" * 64]}
-    decision = owner.post(f"/v1/contexts/{context}/decisions", json=pair).json()["items"][0]["id"]
-    hook = owner.post("/v1/webhooks", json={"url": "https://1.1.1.1/hook"}).json()["id"]
-    delivery = owner.post(f"/v1/webhooks/{hook}/test").json()["id"]
-    values = {
-        "context_id": context,
-        "job_id": job,
-        "schedule_id": schedule,
-        "image_id": "private.jpg",
-        "decision_id": decision,
+def owned_by(client: httpx.Client) -> dict[str, str]:
+    """Make one of each thing for a client; return their ids by the names that paths have for them."""
+    context = client.post("/v1/contexts", json={"name": "mine"}).json()["id"]
+    path = f"/v1/contexts/{context}"
+    for image_id, picture in (("private.jpg", PICTURE), ("other.jpg", OTHER_PICTURE)):
+        assert client.put(f"{path}/images/{image_id}", content=picture).status_code == 201
+    decision = {"verdict": "keep_both", "image_ids": ["private.jpg", "other.jpg"]}
+    hook = client.post("/v1/webhooks", json={"url": "https://1.1.1.1/hook"}).json()["id"]
+    # A route that names something else needs one of it here, or its owner would not find it either.
+    made = {
+        "job_id": client.post(f"{path}/jobs", json={"kind": "find_duplicates"}).json()["id"],
+        "schedule_id": client.post(f"{path}/schedules", json=NIGHTLY).json()["id"],
+        "decision_id": client.post(f"{path}/decisions", json=decision).json()["items"][0]["id"],
         "webhook_id": hook,
-        "delivery_id": delivery,
+        "delivery_id": client.post(f"/v1/webhooks/{hook}/test").json()["id"],
     }
-    return Owned(values, _shown(owner, values))
+    return {"context_id": context, "image_id": "private.jpg", **made}
 
 
 def _answered(owner: httpx.Client, operation: Operation, url: str, body: dict[str, Any]) -> str:

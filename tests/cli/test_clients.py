@@ -32,6 +32,8 @@ def test_a_client_is_added_listed_revoked_and_renewed(tmp_path: Path) -> None:
     listed = lookalike("clients", "list", "--data-dir", tmp_path).stdout
     assert re.search(rf"{client_id} +phone +since .* 0 +{tmp_path}", listed)
     assert made["client_secret"] not in listed
+    lookalike("clients", "imports", client_id, "--data-dir", tmp_path)
+    assert re.search(r"phone .* 0 +nothing", lookalike("clients", "list", "--data-dir", tmp_path).stdout)
     assert lookalike("clients", "revoke", client_id, "--data-dir", tmp_path).exit_code == 0
     assert re.search(r"phone +revoked", lookalike("clients", "list", "--data-dir", tmp_path).stdout)
     renewed = lookalike("clients", "renew", client_id, "--data-dir", tmp_path).stdout
@@ -73,6 +75,7 @@ def test_servers_clients_are_in_the_database_that_the_environment_names(
         (("add", "x", "--import-root", "relative"), "absolute path"),
         (("revoke", "nobody"), "no client 'nobody'"),
         (("renew", "nobody"), "no client 'nobody'"),
+        (("imports", "nobody", "/srv"), "no client 'nobody'"),
     ],
 )
 def test_wrong_use_is_told(arguments: tuple[str, ...], told: str, tmp_path: Path) -> None:
