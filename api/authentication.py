@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import browsers, pages, receiving, refusals
 from api.accounts import Accounts
@@ -22,6 +26,8 @@ OPEN_PATHS = frozenset(
     }
 )
 
+EVENT_STREAM = "text/event-stream"
+
 
 class Authentication:
     """Middleware that lets a request through with its client's id, or answers 401.
@@ -35,35 +41,76 @@ class Authentication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Find out who asks."""
-        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
-            request = Request(scope, receive)
-            try:
-                request.state.client_id = await run_in_threadpool(self._client_of, request)
-            except (LookalikeError, OperationalError) as error:
-                if "expect" not in request.headers:
-                    await receiving.drain(request.stream())
-                await _refused(request, error)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            request.state.client_id = await run_in_threadpool(_client_of, request, self._accounts)
+        except (LookalikeError, OperationalError) as error:
+            if "expect" not in request.headers:
+                await receiving.drain(request.stream())
+            await _refused(request, error)(scope, receive, send)
+            return
+        guarded = _GuardedStream(send, partial(_is_let_in, request, self._accounts))
+        try:
+            await self._app(scope, receive, guarded)
+        except Exception:
+            if not guarded.is_cut:
+                raise
 
-    def _client_of(self, request: Request) -> str:
-        given = request.headers.get("authorization")
-        if given is None:
-            return self._client_of_browser(request)
-        scheme, _, token = given.partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise InvalidToken(f"Send `Authorization: Bearer TOKEN`, not {scheme!r}.")
-        return self._accounts.client_of(token.strip())
 
-    def _client_of_browser(self, request: Request) -> str:
-        token = browsers.session_token(request)
-        if token is None:
-            raise NotAuthenticated
-        browsers.check(request, token)
-        client_id = self._accounts.client_of_session(token)
-        if client_id is None:
-            raise NotAuthenticated("Your session has ended: log in again at /login.")
-        return client_id
+class _GuardedStream:
+    """Sends an answer on, and ends a stream of events when its client may not see any more of it.
+
+    A stream outlives the token that opened it, so before each event it is asked again who listens.
+    """
+
+    def __init__(self, send: Send, is_let_in: Callable[[], bool]) -> None:
+        self._send, self._is_let_in = send, is_let_in
+        self._is_stream = self.is_cut = False
+
+    async def __call__(self, message: Message) -> None:
+        """Send a part of the answer. Raises OSError, as for a client that has gone, once it is cut."""
+        if message["type"] == "http.response.start":
+            self._is_stream = Headers(raw=message["headers"]).get("content-type", "").startswith(EVENT_STREAM)
+        elif self._is_stream and message.get("more_body") and not await run_in_threadpool(self._is_let_in):
+            self.is_cut = True
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        if self.is_cut:
+            raise OSError("the client may not see any more")
+        await self._send(message)
+
+
+def _is_let_in(request: Request, accounts: Accounts) -> bool:
+    try:
+        return bool(_client_of(request, accounts) == request.state.client_id)
+    except LookalikeError:
+        return False
+    except OperationalError:
+        # While the database is away there is nothing new to be seen either.
+        return True
+
+
+def _client_of(request: Request, accounts: Accounts) -> str:
+    given = request.headers.get("authorization")
+    if given is None:
+        return _client_of_browser(request, accounts)
+    scheme, _, token = given.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise InvalidToken(f"Send `Authorization: Bearer TOKEN`, not {scheme!r}.")
+    return accounts.client_of(token.strip())
+
+
+def _client_of_browser(request: Request, accounts: Accounts) -> str:
+    token = browsers.session_token(request)
+    if token is None:
+        raise NotAuthenticated
+    browsers.check(request, token)
+    client_id = accounts.client_of_session(token)
+    if client_id is None:
+        raise NotAuthenticated("Your session has ended: log in again at /login.")
+    return client_id
 
 
 def _refused(request: Request, error: LookalikeError | OperationalError) -> Response:

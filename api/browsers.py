@@ -21,9 +21,9 @@ CSRF_FIELD = "csrf_token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FIRST_PAGE = "/account"
 
-_COOKIE = "lookalike_session"
+COOKIE = "lookalike_session"
 # Browsers take this one from nobody but this very host, over https.
-_SECURE_COOKIE = f"__Host-{_COOKIE}"
+_SECURE_COOKIE = f"__Host-{COOKIE}"
 
 
 class ForeignPage(Forbidden):
@@ -97,7 +97,7 @@ def own_page(target: str) -> str:
 
 
 def _cookie(request: Request) -> str:
-    return _SECURE_COOKIE if _is_secure(request) else _COOKIE
+    return _SECURE_COOKIE if _is_secure(request) else COOKIE
 
 
 def _is_secure(request: Request) -> bool:

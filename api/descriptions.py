@@ -13,11 +13,26 @@ from fastapi.openapi.utils import get_openapi
 from markupsafe import Markup, escape
 from pydantic.json_schema import models_json_schema
 
-from api import pages, problems
+from api import browsers, pages, problems
+from api.authentication import OPEN_PATHS
 from api.schemas.comparisons import ComparisonAsked, SimilarAsked
 
 # Bodies that a route reads for itself, so FastAPI does not know of them.
 _READ_BY_HAND = (ComparisonAsked, SimilarAsked)
+
+SECURITY_SCHEMES: dict[str, Any] = {
+    "client": {
+        "type": "oauth2",
+        "description": "A token of POST /connect/token, sent as `Authorization: Bearer …`.",
+        "flows": {"clientCredentials": {"tokenUrl": "/connect/token", "scopes": {}}},
+    },
+    "browser": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": browsers.COOKIE,
+        "description": f"A browser that has logged in at /login; changes need {browsers.CSRF_HEADER} too.",
+    },
+}
 
 
 def install(app: FastAPI) -> None:
@@ -28,7 +43,7 @@ def install(app: FastAPI) -> None:
         return _described(app)
 
     def show_docs() -> Response:
-        return _page(openapi())
+        return _page(openapi(), is_asked=app.state.parts.accounts.are_asked)
 
     app.openapi = openapi  # type: ignore[method-assign]
     app.add_api_route("/docs", show_docs, include_in_schema=False)
@@ -44,6 +59,12 @@ def _described(app: FastAPI) -> dict[str, Any]:
         tags=app.openapi_tags,
     )
     _add_models(described["components"]["schemas"])
+    described["components"]["securitySchemes"] = SECURITY_SCHEMES
+    is_asked = app.state.parts.accounts.are_asked
+    for path, methods in described["paths"].items():
+        if is_asked and path not in OPEN_PATHS:
+            for operation in methods.values():
+                _tell_who_may_ask(operation)
     for operation in operations(described):
         _tell_in_words(operation)
         _keep_one_kind_of_problem(operation)
@@ -70,13 +91,19 @@ def _tell_in_words(operation: dict[str, Any]) -> None:
         operation["description"] = rest.strip()
 
 
+def _tell_who_may_ask(operation: dict[str, Any]) -> None:
+    operation["security"] = [{name: []} for name in SECURITY_SCHEMES]
+    refused = problems.documented(401)[401]
+    operation["responses"]["401"] = {name: refused[name] for name in ("description", "content")}
+
+
 def _keep_one_kind_of_problem(operation: dict[str, Any]) -> None:
     for response in operation["responses"].values():
         if problems.MEDIA_TYPE in response.get("content", {}):
             response["content"].pop("application/json", None)
 
 
-def _page(described: dict[str, Any]) -> Response:
+def _page(described: dict[str, Any], *, is_asked: bool) -> Response:
     by_tag: dict[str, list[Any]] = {tag["name"]: [] for tag in described["tags"]}
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
@@ -85,6 +112,7 @@ def _page(described: dict[str, Any]) -> Response:
     pages.templates.filters["marked"] = _marked
     return pages.page(
         "docs.html",
+        is_asked=is_asked,
         api=described,
         by_tag=by_tag,
         schemas=schemas,

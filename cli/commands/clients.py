@@ -122,12 +122,12 @@ def renew(client_id: ClientId, data_dir: DataDir = None) -> None:
 def imports(
     client_id: ClientId,
     folders: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[DIR]...", help="Folders on the server.", show_default=False),
+        list[str] | None,
+        typer.Argument(metavar="[DIR|URL]...", help="Folders on the server, URLs.", show_default=False),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Say from which folders and URLs a client may import, in place of those before; none if none is named."""
+    """Say from which folders and URLs a client may import, in place of those before; from none if none."""
     from storage import clients as stored
 
     roots = [_root(each) for each in folders or []]

@@ -10,8 +10,9 @@ import jwt
 import pytest
 
 from api.app import create_app
+from api.authentication import OPEN_PATHS
 from lookalike.errors import Forbidden
-from storage import clients, signing_keys
+from storage import clients, jobs, signing_keys
 from storage.blobs import Blobs
 from storage.clients import Credentials
 from storage.db import Database, clock
@@ -224,6 +225,40 @@ def test_schedules_of_a_revoked_client_make_no_jobs(guarded: Guarded) -> None:
         assert take(session, schedule, now, guarded.settings) is None
         run = session.query(ScheduleRun).filter_by(schedule_id=schedule, by_hand=False).one()
         assert (run.state, run.reason_code) == ("failed", "forbidden")
+
+
+def test_who_follows_a_job_sees_no_more_of_it_once_revoked(guarded: Guarded) -> None:
+    made = guarded.add("follower")
+    client = guarded.let_in("follower", made)
+    context = client.post("/v1/contexts", json={"name": "a"}).headers["Location"]
+    client.put(f"{context}/images/a", content=b"x")
+    job = client.post(f"{context}/jobs", json={"kind": "find_duplicates"}).json()["id"]
+    with client.stream("GET", f"/v1/jobs/{job}/events") as stream:
+        lines = stream.iter_lines()
+        assert any(line == "event: job" for line in lines)
+        with guarded.database.transaction() as session:
+            clients.revoke(session, made.client.id)
+            jobs.cancel(session, UUID(job), expiry_days=1)
+        assert not any(line.startswith("event:") for line in lines)
+
+
+def test_the_description_tells_who_may_ask(guarded: Guarded) -> None:
+    described = guarded.stranger.get("/openapi.json").json()
+    flow = described["components"]["securitySchemes"]["client"]["flows"]["clientCredentials"]
+    assert flow["tokenUrl"] == "/connect/token"
+    for path, methods in described["paths"].items():
+        for operation in methods.values():
+            is_open = path in OPEN_PATHS
+            assert ("security" in operation) is not is_open, path
+            assert is_open or "application/problem+json" in operation["responses"]["401"]["content"]
+    assert "/connect/token --data grant_type=client_credentials" in guarded.stranger.get("/docs").text
+
+
+def test_without_accounts_the_description_says_so(client: httpx.Client) -> None:
+    described = client.get("/openapi.json").json()
+    asked = [operation for methods in described["paths"].values() for operation in methods.values()]
+    assert not any("security" in operation for operation in asked)
+    assert "asks nobody who they are" in client.get("/docs").text
 
 
 def _key(database: Database) -> bytes:
