@@ -104,3 +104,68 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     font = ImageFont.load_default(size)
     assert isinstance(font, ImageFont.FreeTypeFont)
     return font
+
+
+def chart(rng: random.Random) -> Image.Image:
+    """Draw curves or bars between axes with numbers, as plotting libraries do."""
+    picture = Image.new("RGB", (640, 480), "white")
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((80, 50, 600, 420), outline="black")
+    draw.text((340, 25), _words(rng, 3).title(), font=_font(20), fill="black", anchor="mm")
+    top = rng.randint(2, 90)
+    for k in range(6):
+        x, y = 80 + 104 * k, 420 - 74 * k
+        draw.text((x, 432), str(k * rng.choice((1, 2, 5))), font=_font(13), fill="black", anchor="ma")
+        draw.text((72, y), f"{top * k / 5:.1f}", font=_font(13), fill="black", anchor="rm")
+    if rng.random() < 0.5:
+        count = rng.randint(4, 16)
+        for k in range(count):
+            left = 90 + 500 * k / count
+            draw.rectangle((left, 420 - rng.randint(5, 350), left + 400 / count, 420), fill=_colour(rng))
+        return picture
+    for _ in range(rng.randint(1, 4)):
+        heights = np.cumsum([rng.gauss(0, 25) for _ in range(60)])
+        level = rng.randint(150, 320)
+        points = [(80 + 520 * k / 59, min(415, max(55, level + h))) for k, h in enumerate(heights.tolist())]
+        draw.line(points, fill=_colour(rng), width=2)
+    return picture
+
+
+def screenshot(rng: random.Random) -> Image.Image:
+    """Draw a window of a program, always the same one: a menu, a side bar, lines of text and buttons."""
+    picture = Image.new("RGB", (900, 600), (246, 246, 246))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((0, 0, 900, 34), fill=(60, 62, 66))
+    draw.text((14, 8), _words(rng, 3).title(), font=_font(16), fill="white")
+    draw.text((14, 44), "File   Edit   View   Tools   Help", font=_font(15), fill=(30, 30, 30))
+    for k in range(rng.randint(4, 11)):
+        draw.text((14, 90 + 30 * k), _words(rng, 2), font=_font(15), fill=(50, 50, 60))
+    y = 90
+    while y < 540:
+        draw.text((230, y), _words(rng, rng.randint(4, 9)), font=_font(15), fill=(40, 40, 40))
+        y += 26
+        if rng.random() < 0.15:
+            draw.rounded_rectangle((230, y, 230 + rng.randint(90, 260), y + 30), 6, fill=_colour(rng))
+            y += 44
+    return picture
+
+
+def icon(rng: random.Random) -> Image.Image:
+    """Draw some flat shapes on a plain ground."""
+    picture = Image.new("RGB", (256, 256), _colour(rng))
+    draw = ImageDraw.Draw(picture)
+    for _ in range(rng.randint(2, 6)):
+        x, y = rng.randint(10, 180), rng.randint(10, 180)
+        box = (x, y, x + rng.randint(20, 120), y + rng.randint(20, 120))
+        if rng.random() < 0.3:
+            points = [(rng.randint(10, 246), rng.randint(10, 246)) for _ in range(rng.randint(3, 6))]
+            draw.polygon(points, fill=_colour(rng))
+        elif rng.random() < 0.5:
+            draw.ellipse(box, fill=_colour(rng))
+        else:
+            draw.rectangle(box, fill=_colour(rng), outline=_colour(rng), width=rng.randint(1, 8))
+    return picture
+
+
+def _colour(rng: random.Random) -> tuple[int, int, int]:
+    return rng.randint(0, 255), rng.randint(0, 255), rng.randint(0, 255)

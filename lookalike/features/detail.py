@@ -32,7 +32,7 @@ def sharpness(gray: np.ndarray) -> float:
 
 
 def _edge_strength(gray: np.ndarray) -> float:
-    edges = cv2.Laplacian(gray, cv2.CV_32F)
+    edges = cv2.Laplacian(gray, cv2.CV_16S)
     return float(np.sqrt(cv2.norm(edges, cv2.NORM_L2SQR) / edges.size))
 
 

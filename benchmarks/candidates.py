@@ -1,0 +1,247 @@
+"""Candidates an image as a collection grows, and what finding and verifying them costs beside extraction.
+
+    python benchmarks/candidates.py PATH [--counts 1000 5000 15000] [--photos 0.6] [--at 1000000] [--json]
+
+The collection is mixed and holds no copies: parts of the photos under PATH that do not overlap (each is a
+picture of its own), and drawn documents, receipts, memes, charts, screenshots and icons, each kind from 50
+templates: layouts that differ in proportions and tint, filled with other words, lines and shapes. Smaller
+collections are parts of the largest. Candidates are those of the real joins, after the check on thumbnails.
+Verification is measured on a sample of them. What a larger collection costs is predicted: pairs, and so
+candidates and joins, grow with its square.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# As in the workers, and before NumPy is loaded.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageChops
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import template_pictures as templates
+from lookalike.candidates import candidates, plan
+from lookalike.decoding import decode
+from lookalike.errors import DecodingError
+from lookalike.features.extraction import extract
+from lookalike.features.record import FEATURES
+from lookalike.local import check
+from lookalike.local import join as local
+from lookalike.verification.comparison import verify
+from lookalike.verification.subject import Prepared, Subject, prepare
+
+COLUMNS, ROWS = 3, 4
+TEMPLATES = 50
+LEAST_SIDE = 96  # px of a part of a photo
+DRAWN = (
+    templates.document,
+    templates.receipt,
+    templates.meme,
+    templates.chart,
+    templates.screenshot,
+    templates.icon,
+)
+SAMPLE = 300  # pairs that are verified
+
+Pairs = NDArray[np.int64]
+
+
+@dataclass
+class Collection:
+    """Distinct pictures, extracted, in random order."""
+
+    kinds: list[str]
+    features: NDArray[np.void]
+    proxies: list[bytes]
+    extract_ms: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("path", type=Path, help="a folder of photos, no two of which are copies")
+    parser.add_argument("--counts", type=int, nargs="+", default=[1000, 5000, 15000])
+    parser.add_argument("--photos", type=float, default=0.6, help="share of photos; the rest is drawn")
+    parser.add_argument("--at", type=int, default=1_000_000, help="images to predict the cost for")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    collection = _collected(options.path, max(options.counts), options.photos)
+    _measured(collection, 50)  # compiles the kernels
+    measured = [_measured(collection, count) for count in sorted(options.counts)]
+    pairs = _pairs(collection.features)[0]
+    result = {
+        "photos": options.photos,
+        "extract_ms_per_image": round(collection.extract_ms, 3),
+        "collections": measured,
+        "candidates_by_kind": _by_kind(collection, pairs),
+        **_verified(collection, pairs),
+    }
+    result["predicted"] = [_predicted(result, one["images"]) for one in measured] + [
+        _predicted(result, options.at)
+    ]
+    print(json.dumps(result) if options.json else _table(result))
+
+
+def _collected(path: Path, count: int, photos: float) -> Collection:
+    rng = random.Random(1)
+    parts = list(_parts(path))
+    rng.shuffle(parts)
+    parts = parts[: round(count * photos)]
+    made: list[tuple[str, Image.Image]] = [("photo", part) for part in parts]
+    for number in range(count - len(parts)):
+        draw = DRAWN[number % len(DRAWN)]
+        made.append((draw.__name__, _styled(draw(rng), number // len(DRAWN) % TEMPLATES)))
+    rng.shuffle(made)
+    files = [_jpeg(image) for _, image in made]
+    extract(files[0])
+    start = time.process_time()
+    extracted = [extract(file) for file in files]
+    spent = time.process_time() - start
+    return Collection(
+        [kind for kind, _ in made],
+        np.array([one.record for one in extracted], FEATURES),
+        [one.proxy for one in extracted],
+        1000 * spent / len(files),
+    )
+
+
+def _styled(image: Image.Image, template: int) -> Image.Image:
+    style = random.Random(template)
+    across, down = style.uniform(0.6, 1.4), style.uniform(0.6, 1.4)
+    size = round(image.width * across), round(image.height * down)
+    paper = Image.new("RGB", size, tuple(style.randint(150, 255) for _ in range(3)))
+    return ImageChops.multiply(image.convert("RGB").resize(size, Image.Resampling.LANCZOS), paper)
+
+
+def _parts(path: Path) -> Iterator[Image.Image]:
+    for file in sorted(one for one in path.rglob("*") if one.is_file()):
+        try:
+            image = decode(file.read_bytes()).image
+        except DecodingError:
+            continue
+        width, height = image.width // COLUMNS, image.height // ROWS
+        if min(width, height) < LEAST_SIDE:
+            continue
+        for left in range(0, COLUMNS * width, width):
+            for top in range(0, ROWS * height, height):
+                yield image.crop((left, top, left + width, top + height))
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.convert("RGB").save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+def _measured(collection: Collection, count: int) -> dict[str, Any]:
+    features = collection.features[:count]
+    pairs, seconds = _pairs(features)
+    start = time.process_time()
+    votes = [local.run(features["local"], spec["local"]) for spec in plan(len(features)) if "local" in spec]
+    vote_seconds = time.process_time() - start
+    found = np.concatenate(votes)
+    start = time.process_time()
+    check.agreements(found, features["local"][found["i"]], features["local"][found["j"]])
+    check_seconds = time.process_time() - start
+    return {
+        "images": len(features),
+        "voted_per_image": round(len(found) / len(features), 4),
+        "candidates_per_image": round(len(pairs) / len(features), 4),
+        "hash_join_seconds": round(max(0.0, seconds - vote_seconds - check_seconds), 2),
+        "vote_join_seconds": round(vote_seconds, 2),
+        "check_seconds": round(check_seconds, 2),
+    }
+
+
+def _pairs(features: NDArray[np.void]) -> tuple[Pairs, float]:
+    """Return the candidates of a collection, and the seconds of CPU."""
+    start = time.process_time()
+    found = [candidates(features, spec) for spec in plan(len(features))]
+    return np.unique(np.concatenate(found), axis=0), time.process_time() - start
+
+
+def _by_kind(collection: Collection, pairs: Pairs) -> dict[str, int]:
+    names = (" × ".join(sorted((collection.kinds[i], collection.kinds[j]))) for i, j in pairs.tolist())
+    return dict(Counter(names).most_common(12))
+
+
+def _verified(collection: Collection, pairs: Pairs) -> dict[str, Any]:
+    """Verify a sample: what a pair costs, and what a picture costs that is in any pair."""
+    chosen = pairs[np.random.default_rng(1).permutation(len(pairs))[:SAMPLE]]
+    start = time.process_time()
+    sides = {row: _prepared(collection, row) for row in sorted(set(chosen.ravel().tolist()))}
+    prepare_seconds = time.process_time() - start
+    start = time.process_time()
+    similarities = [verify(sides[i], sides[j]).similarity for i, j in chosen.tolist()]
+    verify_seconds = time.process_time() - start
+    return {
+        "images_with_candidates": round(len(np.unique(pairs)) / len(collection.features), 4),
+        "prepare_ms_per_image": round(1000 * prepare_seconds / max(1, len(sides)), 2),
+        "verify_ms_per_pair": round(1000 * verify_seconds / max(1, len(chosen)), 2),
+        "verified_at_80": round(float(np.mean([one >= 80 for one in similarities])), 4)
+        if similarities
+        else 0,
+    }
+
+
+def _prepared(collection: Collection, row: int) -> Prepared:
+    side = prepare(Subject(collection.features[row], collection.proxies[row]))
+    assert side.keypoints is not None  # found when first asked for
+    return side
+
+
+def _predicted(result: dict[str, Any], count: int) -> dict[str, Any]:
+    """Return the seconds of one core for so many images of this mix, by the largest measurement."""
+    largest = result["collections"][-1]
+    growth = count / largest["images"]
+    join = growth**2 * sum(largest[f"{name}_seconds"] for name in ("hash_join", "vote_join", "check"))
+    pairs = largest["candidates_per_image"] * growth * count
+    touched = min(1.0, result["images_with_candidates"] * growth) * count
+    verify_seconds = (pairs * result["verify_ms_per_pair"] + touched * result["prepare_ms_per_image"]) / 1000
+    return {
+        "images": count,
+        "extract_seconds": round(count * result["extract_ms_per_image"] / 1000, 1),
+        "join_seconds": round(join, 1),
+        "verify_seconds": round(verify_seconds, 1),
+    }
+
+
+def _table(result: dict[str, Any]) -> str:
+    lines = [f"{'images':>9}{'voted/img':>11}{'cand./img':>11}{'hashes s':>10}{'votes s':>9}{'check s':>9}"]
+    lines += [
+        f"{one['images']:>9}{one['voted_per_image']:>11.3f}{one['candidates_per_image']:>11.3f}"
+        f"{one['hash_join_seconds']:>10.2f}{one['vote_join_seconds']:>9.2f}{one['check_seconds']:>9.2f}"
+        for one in result["collections"]
+    ]
+    lines.append(
+        f"verification {result['verify_ms_per_pair']} ms a pair "
+        f"and {result['prepare_ms_per_image']} ms an image in any pair "
+        f"({result['images_with_candidates']:.1%} of the largest collection); "
+        f"{result['verified_at_80']:.1%} of the sample at 80 or more"
+    )
+    lines.append("candidates: " + ", ".join(f"{k} {n}" for k, n in result["candidates_by_kind"].items()))
+    lines.append("seconds of one core by the model (joins and pairs grow with the square):")
+    lines += [
+        f"{one['images']:>9}  extract {one['extract_seconds']}, join {one['join_seconds']}, "
+        f"verify {one['verify_seconds']}"
+        for one in result["predicted"]
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
