@@ -11,61 +11,37 @@ one process, stage by stage as a worker does it, so that its CPU time is the who
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import sys
 import tempfile
 import time
 import uuid
-from collections import deque
-from collections.abc import Iterable
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 # As in the workers, and before NumPy is loaded.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
-from PIL import Image
 
 from lookalike import jobs as life
 from lookalike.warming import warm
-from storage import contexts, groups, jobs, shards
+from storage import contexts, groups
 from storage.db import Database
 from storage.settings import Settings
-from storage.shards import Message
-from worker import logs, pipeline, submission
-from worker.dispatch import Dispatcher
-from worker.tools import Tools, make_tools
+from worker import logs
+from worker.tools import make_tools
 
-SIZE = 160, 120
+# What the tests draw and work with.
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from tests import pictures
+from tests.worker.inline import Inline
+
+SIZE = 192, 144
 # One in so many pictures is a copy of the one before it, compressed again.
 COPIED = 10
 THRESHOLD = 90.0
-
-
-class Inline:
-    """Works on what it is given to send, in this process."""
-
-    expiry_days = 30
-
-    def __init__(self, tools: Tools) -> None:
-        self.tools, self.database = tools, tools.database
-        self._waiting: deque[Message] = deque()
-
-    def dispatch(self, job_id: uuid.UUID) -> int:
-        with self.database.transaction() as session:
-            return self.send(shards.take_window(session, job_id))
-
-    def send(self, messages: Iterable[Message]) -> int:
-        self._waiting += messages
-        return 0
-
-    def work(self) -> None:
-        while self._waiting:
-            message = self._waiting.popleft()
-            pipeline.run_shard(message.stage, message.shard_id, self.tools, cast(Dispatcher, self))
 
 
 def main() -> int:
@@ -86,22 +62,22 @@ def main() -> int:
 
 
 def measured(folder: Path, count: int, new: int, runs: int, database_url: str) -> dict[str, object]:
-    pictures = folder / "pictures"
+    watched = folder / "pictures"
     settings = Settings.load(data_dir=folder / "data", database_url=database_url)
     tools = make_tools(settings, database=Database(settings.database_url))
     tools.database.migrate()
     inline = Inline(tools)
     with tools.database.transaction() as session:
         context_id = contexts.create(session, name="incremental").id
-    draw(pictures, range(count))
-    first = run(inline, context_id, pictures)
+    draw(watched, range(count))
+    first = run(inline, context_id, watched)
     later = []
     for turn in range(runs):
         start = count + turn * new
-        draw(pictures, range(start, start + new))
-        change(pictures, start, new)
-        later.append(run(inline, context_id, pictures))
-    full = run(inline, context_id, pictures, mode="full")
+        draw(watched, range(start, start + new))
+        change(watched, start, new)
+        later.append(run(inline, context_id, watched))
+    full = run(inline, context_id, watched, mode="full")
     found, expected = (shown(tools.database, each["job"]) for each in (later[-1], full))
     seconds = [each["cpu_seconds"] for each in later]
     return {
@@ -120,30 +96,17 @@ def measured(folder: Path, count: int, new: int, runs: int, database_url: str) -
     }
 
 
-def run(inline: Inline, context_id: uuid.UUID, source: Path, mode: str = "incremental") -> dict[str, object]:
+def run(inline: Inline, context_id: uuid.UUID, source: Path, mode: str = "incremental") -> dict[str, Any]:
     """Do one job, and return what it cost."""
     before = time.process_time()
-    job_id = submission.submit(
-        inline.database,
-        cast(Dispatcher, inline),
-        context_id=context_id,
-        kind=life.FIND_DUPLICATES,
-        parameters={
-            "source": str(source),
-            "complete": True,
-            "mode": mode,
-            "similarity_threshold": THRESHOLD,
-        },
-    )
-    inline.work()
+    asked = {"source": str(source), "complete": True, "mode": mode, "similarity_threshold": THRESHOLD}
+    job = inline.run(context_id, life.FIND_DUPLICATES, **asked)
     seconds = time.process_time() - before
-    with inline.database.reading() as session:
-        job = jobs.get(session, job_id)
     if job.state != life.SUCCEEDED:
         sys.exit(f"The job {job.state}: {job.error_detail}")
     told = {name: value for name, value in job.counts.items() if isinstance(value, int)}
     print(f"{mode}: {seconds:.1f} s of CPU, {told}", file=sys.stderr, flush=True)
-    return {"job": job_id, "cpu_seconds": round(seconds, 2), "stages": told}
+    return {"job": job.id, "cpu_seconds": round(seconds, 2), "stages": told}
 
 
 def shown(database: Database, job_id: uuid.UUID) -> set[tuple[object, ...]]:
@@ -182,19 +145,9 @@ def change(folder: Path, end: int, count: int) -> None:
 
 
 def drawn(number: int) -> bytes:
-    """A small picture with detail at three scales; other numbers are other pictures, but for the copies."""
+    """A small drawn scene; other numbers are other scenes, but for the copies."""
     is_copy = number % COPIED == COPIED - 1
-    rng = np.random.default_rng(number - is_copy)
-    pixels = np.zeros((SIZE[1], SIZE[0], 3), np.float32)
-    for cells, strength in ((4, 90.0), (12, 60.0), (40, 30.0)):
-        grid = rng.uniform(-strength, strength, (cells * 3 // 4, cells, 3)).astype(np.float32)
-        for channel in range(3):
-            layer = Image.fromarray(grid[..., channel])
-            pixels[..., channel] += np.asarray(layer.resize(SIZE, Image.Resampling.BICUBIC))
-    picture = Image.fromarray(np.clip(128 + pixels, 0, 255).astype(np.uint8))
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=70 if is_copy else 90)
-    return buffer.getvalue()
+    return pictures.jpeg(pictures.photo(number - is_copy, SIZE), 70 if is_copy else 90)
 
 
 if __name__ == "__main__":

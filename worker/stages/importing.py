@@ -120,19 +120,11 @@ def _take(
     files: Sequence[FoundFile], source: Source, survey: Survey, walked: Walked, found: _Found, tools: Tools
 ) -> None:
     """Tell what differs among some files; only a file that is new, and named like no image, is opened."""
-    usable = []
-    for file in files:
-        try:
-            checked_image_id(file.image_id)
-        except InvalidImageId as error:
-            if locations.is_named_like_image(file.image_id):
-                found.errors.append((file.image_id.replace("\0", "")[:1024], error.code, error.detail))
-            else:
-                walked.others.append(file.image_id.replace("\0", ""))
-            continue
-        usable.append(file)
     with tools.database.reading() as session:
-        differing = survey.differing(session, usable)
+        askable = [file for file in files if file.image_id.isprintable() or _is_text(file, found)]
+        # An id that is stored has been checked.
+        new_or_changed = survey.differing(session, askable)
+        differing = [file for file in new_or_changed if _has_usable_id(file, walked, found)]
         unsure = [file for file in differing if not locations.is_named_like_image(file.image_id)]
         known = other_files.known(session, survey.context_id, unsure)
     found.known_others += known.values()
@@ -141,8 +133,29 @@ def _take(
     others = {file.location for file in unsure} - images
     found.others += [file for file in new if file.location in others]
     walked.others += [file.image_id for file in unsure if file.location in others]
-    found.image_count += len(usable) - len(others)
+    found.image_count += len(askable) - len(new_or_changed) + len(differing) - len(others)
     found.differing += [file for file in differing if file.location not in others]
+
+
+def _is_text(file: FoundFile, found: _Found) -> bool:
+    """Whether a database takes the name at all; folders give none that it does not, archives may."""
+    shown = file.image_id.replace("\0", "").encode("utf-8", "replace").decode()
+    if shown == file.image_id:
+        return True
+    found.errors.append((shown[:1024], InvalidImageId.code, (InvalidImageId.__doc__ or "").strip()))
+    return False
+
+
+def _has_usable_id(file: FoundFile, walked: Walked, found: _Found) -> bool:
+    try:
+        checked_image_id(file.image_id)
+    except InvalidImageId as error:
+        if locations.is_named_like_image(file.image_id):
+            found.errors.append((file.image_id[:1024], error.code, error.detail))
+        else:
+            walked.others.append(file.image_id)
+        return False
+    return True
 
 
 def _beginning_like_images(files: list[FoundFile], source: Source) -> Iterator[str]:
