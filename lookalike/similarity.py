@@ -34,6 +34,7 @@ class Findings:
     quarter_turn_or_mirror: bool
     tilt: float  # degrees from the nearest quarter turn
     colour_shift: float  # typical change of a colour, CIELAB
+    tint: float  # change of the mean colour, CIELAB: encoders leave it alone
     contrast_shift: float  # absolute logarithm of the gain
     negative: bool
     good: float  # share of structured tiles that agree
@@ -56,6 +57,11 @@ def of_copy(findings: Findings) -> float:
 def of_edited(changed: float) -> float:
     """Similarity of one template filled with two things: under 80, the less the more is changed."""
     return LEAST_OF_COPIES - 0.1 - 19.9 * min(1.0, 4 * changed)
+
+
+def of_series(changed: float) -> float:
+    """Similarity of two shots of one scene, a moment or a step apart: 72 to 79.9."""
+    return LEAST_OF_COPIES - 0.1 - 7.9 * min(1.0, 2 * changed)
 
 
 def of_scene(inliers: int, good: float) -> float:

@@ -17,6 +17,7 @@ STRUCTURED = 9.0  # variance above which a tile counts as structured
 
 BLOCK = 8  # px of a block's side for colours
 RECOLOURED = 15.0  # CIELAB
+SAME = 6  # levels of each channel
 MONOCHROME = 3.0  # CIELAB
 
 Plane = NDArray[np.float32]
@@ -38,6 +39,8 @@ class Agreement:
     offset: float = 0.0
     colour_shift: float = 100.0  # distance of the mean colours in CIELAB
     colour_spread: float = 0.0  # how much the colour shift differs from place to place
+    same: float = 0.0  # share of pixels that are the same as they are, but for what encoders do
+    same_spread: float = 0.0  # standard deviation of their gray levels
     recoloured: float = 0.0  # share of blocks whose colour no global change of colour explains
     negative: bool = False
 
@@ -54,12 +57,16 @@ def measure(common: Overlap) -> Agreement:
     residuals = np.abs(gain * y + offset - x)
     tile, good, structured = _tiles(first, second, common.mask)
     shift, spread, recoloured = _colours(common)
+    apart = cv2.absdiff(common.first, common.second)[common.mask]
+    same = apart.max(axis=1) <= SAME
     return Agreement(
         whole=whole,
         tile=tile,
         good=good,
         structured=structured,
-        difference=float(cv2.absdiff(common.first, common.second)[common.mask].mean()),
+        difference=float(apart.mean()),
+        same=float(same.mean()),
+        same_spread=float(x[same].std()) if same.any() else 0.0,
         residual=float(residuals.mean()),
         changed=float((residuals > 30).mean()),
         gain=gain,
@@ -84,7 +91,8 @@ def _tiles(first: Plane, second: Plane, mask: NDArray[np.bool_]) -> tuple[float,
     variance_x = np.maximum(_sum(x * first) / count - mean_x * mean_x, 0)
     variance_y = np.maximum(_sum(y * second) / count - mean_y * mean_y, 0)
     covariance = _sum(x * second) / count - mean_x * mean_y
-    correlation = (covariance + SMOOTH) / (np.sqrt(variance_x * variance_y) + SMOOTH)
+    # Noise is added to both alike: what is plain in both agrees, what is plain in one only does not.
+    correlation = (covariance + SMOOTH) / np.sqrt((variance_x + SMOOTH) * (variance_y + SMOOTH))
     inside = (count > 100) & mask
     if not inside.any():
         return 0.0, 0.0, 0.0

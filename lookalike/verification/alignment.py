@@ -18,7 +18,6 @@ RANSAC_ERROR = 4.0  # px of a proxy
 MIN_INLIERS = 5
 NEGATIVE_BITS = 64
 MAX_STRETCH = 1.7
-REPEATED = 0.6  # share of key points found again in a plainly re-encoded copy
 FEW_INLIERS = 12  # below this the mirror image is tried too
 
 
@@ -59,9 +58,14 @@ def keypoint_alignment(first: Prepared, second: Prepared) -> Alignment | None:
     direct = _agreed(first.keypoints, second.keypoints, first.size)
     if direct is not None and direct.inliers >= FEW_INLIERS:
         return direct
-    mirrored = _agreed(first.keypoints, second.mirrored_keypoints, first.size)
+    mirrored = mirrored_alignment(first, second)
     found = [alignment for alignment in (direct, mirrored) if alignment is not None]
     return max(found, key=lambda alignment: alignment.inliers, default=None)
+
+
+def mirrored_alignment(first: Prepared, second: Prepared) -> Alignment | None:
+    """The affine map that turns left and right over and most key points agree on."""
+    return _agreed(first.keypoints, second.mirrored_keypoints, first.size)
 
 
 def _agreed(first: Keypoints, second: Keypoints, size: tuple[int, int]) -> Alignment | None:
@@ -96,22 +100,3 @@ def _is_plausible(matrix: Matrix) -> bool:
 def _spread(places: NDArray[np.float32], size: tuple[int, int]) -> float:
     determinant = float(np.linalg.det(np.cov(places.T)))
     return math.sqrt(max(0.0, determinant)) / (size[0] * size[1])
-
-
-def shared_detail(first: Prepared, second: Prepared, alignment: Alignment) -> float:
-    """Share of key points, 0 to 100, that both pictures have at the same place of their common frame.
-
-    Counted against the picture with more of them there: what was painted out counts as lost.
-    """
-    if alignment.inliers == 0:
-        return 0.0
-    matrix = alignment.matrix
-    inside_first = _inside(first.keypoints.places, inverse(matrix), second.size)
-    inside_second = _inside(second.keypoints.places, matrix, first.size)
-    most = REPEATED * max(inside_first, inside_second, 1)
-    return round(min(100.0, 100.0 * alignment.inliers / most), 1)
-
-
-def _inside(places: NDArray[np.float32], matrix: Matrix, size: tuple[int, int]) -> int:
-    mapped = places @ matrix[:2, :2].T + matrix[:2, 2]
-    return int(((mapped >= 0) & (mapped <= size)).all(axis=1).sum())

@@ -12,23 +12,26 @@ import numpy as np
 from lookalike import relations, similarity
 from lookalike.verification.agreement import Agreement, measure
 from lookalike.verification.alignment import (
+    FEW_INLIERS,
     Alignment,
     frame_alignment,
     hash_distances,
     is_negative,
     keypoint_alignment,
-    shared_detail,
+    mirrored_alignment,
 )
-from lookalike.verification.changes import Changes, find
+from lookalike.verification.changes import Changes
 from lookalike.verification.geometry import corners
 from lookalike.verification.identity import have_same_pixels
+from lookalike.verification.inspection import Inspection, inspect
 from lookalike.verification.overlap import overlap
 from lookalike.verification.subject import Prepared
 from lookalike.verification.transform import Transform, describe
 from lookalike.verification.verdict import Verdict, judge, reconsidered
 
 AGREEMENT_SIDE = 140  # grid px: tiles of 15 px are then about a ninth of the side
-CHANGES_SIDE = 320
+ALIKE_BITS = 80  # of 256: then whole frame on whole frame is worth a look, whatever key points say
+DOUBTFUL = 0.9  # correlation of tiles
 NEARLY_PERFECT = 1.994  # of 2: no other alignment can be much better
 
 
@@ -55,9 +58,10 @@ class Checked:
     shares: tuple[float, float]  # of the first and of the second that are common
 
     @property
-    def rank(self) -> tuple[bool, float]:
+    def rank(self) -> tuple[bool, bool, float]:
         """What orders competing alignments."""
-        return judge(self.alignment, self.agreement).is_copy, self.agreement.good + self.agreement.tile
+        verdict = judge(self.alignment, self.agreement)
+        return verdict.is_copy, verdict.connects, self.agreement.good + self.agreement.tile
 
 
 def verify(a: Prepared, b: Prepared) -> Comparison:
@@ -92,10 +96,19 @@ def _best_alignment(first: Prepared, second: Prepared) -> Checked | None:
         if frame is not None and frame.agreement.good + frame.agreement.tile > NEARLY_PERFECT:
             return frame
         return _better(frame, _checked(first, second, by_keypoints))
-    keypoints = _checked(first, second, by_keypoints)
-    if keypoints is not None and keypoints.rank[0]:
-        return keypoints
-    return _better(keypoints, _checked(first, second, by_frame))
+    best = _checked(first, second, by_keypoints)
+    if best is None or not best.rank[0] or _looks_alike(first, second):
+        # What repeats itself, such as bars and bricks, misleads key points by a period.
+        best = _better(best, _checked(first, second, by_frame))
+    if by_keypoints.inliers >= FEW_INLIERS and (best is None or best.agreement.tile < DOUBTFUL):
+        # A symmetric picture agrees with its mirror image too, but not as well.
+        mirrored = mirrored_alignment(first, second)
+        best = best if mirrored is None else _better(best, _checked(first, second, mirrored))
+    return best
+
+
+def _looks_alike(first: Prepared, second: Prepared) -> bool:
+    return int(hash_distances(first.record, second.record).min()) < ALIKE_BITS
 
 
 def _better(one: Checked | None, other: Checked | None) -> Checked | None:
@@ -130,9 +143,10 @@ def _described(
 ) -> Comparison:
     alignment, agreement = checked.alignment, checked.agreement
     verdict = judge(alignment, agreement)
-    transform = describe(alignment.matrix, checked.shares, agreement, first, second)
-    changes = _changes(first, second, checked) if verdict.connects else Changes()
-    verdict = reconsidered(verdict, agreement, changes)
+    seen = inspect(first, second, alignment) if verdict.connects else Inspection(alignment.matrix)
+    changes = seen.changes
+    transform = describe(seen.matrix, checked.shares, agreement, first, second)
+    verdict = reconsidered(verdict, min(checked.shares), agreement, seen)
     findings = _findings(transform, agreement, changes)
     found, relation = _judged(verdict, findings, transform, checked, changes)
     if verdict.is_copy and not agreement.negative and have_same_pixels(first, second, agreement.difference):
@@ -141,16 +155,12 @@ def _described(
         "key_points": _keypoint_evidence(first, second, alignment),
         "agreement": _rounded(dataclasses.asdict(agreement)),
         "changes": _rounded(dataclasses.asdict(changes)) | {"boxes": [list(box) for box in changes.boxes]},
-        "shared_detail": shared_detail(first, second, alignment),
+        "motion": _rounded(dataclasses.asdict(seen.motion)),
+        "shared_detail": seen.shared_detail,
         "verdict": dataclasses.asdict(verdict),
     }
     shown = transform.inverse() if swapped else transform
     return Comparison(similarity.rounded(found), relation, shown.as_dict(), evidence)
-
-
-def _changes(first: Prepared, second: Prepared, checked: Checked) -> Changes:
-    common = overlap(first, second, checked.alignment.matrix, CHANGES_SIDE)
-    return find(common) if common else Changes()
 
 
 def _judged(
@@ -165,6 +175,8 @@ def _judged(
         return similarity.of_copy(findings), relation
     if verdict.kind == "edited":
         return similarity.of_edited(max(changes.share, checked.agreement.recoloured)), relations.EDITED
+    if verdict.kind == "series":
+        return similarity.of_series(changes.share), relations.SERIES
     if verdict.kind == "scene":
         found = similarity.of_scene(checked.alignment.inliers, checked.agreement.good)
     else:
@@ -180,6 +192,7 @@ def _findings(transform: Transform, agreement: Agreement, changes: Changes) -> s
         quarter_turn_or_mirror=transform.mirrored or transform.is_turned,
         tilt=transform.tilt,
         colour_shift=math.hypot(agreement.colour_shift, agreement.colour_spread),
+        tint=agreement.colour_shift,
         contrast_shift=abs(math.log(agreement.gain)),
         negative=agreement.negative,
         good=agreement.good,
@@ -212,4 +225,9 @@ def _keypoint_evidence(first: Prepared, second: Prepared, alignment: Alignment) 
 
 
 def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
-    return {name: round(value, 4) if isinstance(value, float) else value for name, value in figures.items()}
+    def rounded(value: Any) -> Any:
+        if isinstance(value, dict):
+            return _rounded(value)
+        return round(value, 4) if isinstance(value, float) else value
+
+    return {name: rounded(value) for name, value in figures.items()}

@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 KEYPOINT_COUNT = 500
+DETECTED_COUNT = 900
+GRID = 4  # x GRID parts of the picture
+MOST_IN_PART = 60  # a caption must not take all
 RATIO = 0.86  # of the best to the second best distance
 MAX_DISTANCE = 64  # of 256 bits
 
@@ -37,7 +40,7 @@ def _detector() -> Any:
     # One thread: workers run one process per core, and more threads would change the order of key points.
     cv2.setNumThreads(1)
     return cv2.ORB.create(
-        nfeatures=KEYPOINT_COUNT, scaleFactor=1.2, nlevels=8, fastThreshold=8, edgeThreshold=16, patchSize=31
+        nfeatures=DETECTED_COUNT, scaleFactor=1.2, nlevels=8, fastThreshold=8, edgeThreshold=16, patchSize=31
     )
 
 
@@ -48,7 +51,21 @@ def detect(gray: NDArray[np.uint8]) -> Keypoints:
         return Keypoints(np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8))
     # OpenCV counts from the centre of the first pixel; here the corner of the picture is (0, 0).
     places = np.array([point.pt for point in points], np.float32).reshape(-1, 2) + np.float32(0.5)
-    return Keypoints(places, descriptors)
+    chosen = _spread(places, np.array([point.response for point in points]), gray.shape)
+    return Keypoints(places[chosen], descriptors[chosen])
+
+
+def _spread(
+    places: NDArray[np.float32], responses: NDArray[np.float64], shape: tuple[int, ...]
+) -> NDArray[np.int64]:
+    """The strongest KEYPOINT_COUNT, not more than MOST_IN_PART of them in a part of the picture."""
+    parts = (places * GRID / (shape[1], shape[0])).astype(np.int64)
+    part = parts[:, 1] * GRID + parts[:, 0]
+    order = np.lexsort((-responses, part))
+    starts = np.searchsorted(part[order], part[order])
+    rank = np.arange(len(order)) - starts
+    first = order[rank < MOST_IN_PART]
+    return np.sort(first[np.argsort(-responses[first], kind="stable")][:KEYPOINT_COUNT])
 
 
 def matches(first: Keypoints, second: Keypoints) -> NDArray[np.int64]:

@@ -23,6 +23,7 @@ class Overlap:
     share_of_first: float
     share_of_second: float
     scale: float  # grid px per px of the first's proxy
+    to_grid: Matrix  # from the first's proxy
 
     @property
     def share(self) -> float:
@@ -52,7 +53,7 @@ def overlap(first: Prepared, second: Prepared, matrix: Matrix, side: int) -> Ove
     if mask.sum() < 200:
         return None
     shares = _shares(first, second, matrix)
-    return Overlap(grid_first, grid_second, mask, *shares, scale)
+    return Overlap(grid_first, grid_second, mask, *shares, scale, to_grid)
 
 
 def _shares(first: Prepared, second: Prepared, matrix: Matrix) -> tuple[float, float]:

@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from lookalike.verification.agreement import Agreement
 from lookalike.verification.alignment import Alignment
-from lookalike.verification.changes import Changes
+from lookalike.verification.changes import PLAIN, Changes
+from lookalike.verification.inspection import Inspection
 
 # Of 6,998 unrelated pairs none had more than 6 key points that agree by chance; weak true edits had 16.
 CERTAIN_INLIERS = 12
 LIKELY_INLIERS = 7
 SCENE_INLIERS = 24
+MANY_INLIERS = 100
+PERFECT_TILE, MOSTLY = 0.97, 0.65
 STRUCTURELESS = 0.01  # share of structured tiles
 SAME_COLOUR = 2.5  # gray levels, CIELAB
-# Drawings, charts, screens, documents and flags: much of one tone. Photos have less.
-PLAIN = 0.33
-CHANGED_IN_GRAPHICS = 0.008  # share of the area
-REPLACED = 0.45  # share of the changes
-SOLID = 0.75  # share of the changes
 LARGEST_STICKER = 0.45  # share of the area
+SOLID = 0.75  # share of the changes
+
+MOST_DETAIL_GONE = 15.0  # of 100
+DRAWN = 0.7  # share of three colours
+SMALLEST_OBJECT, WHOLE_FRAME = 0.125, 0.95  # shares of the area
+# What is left where the main object was painted out: pixels as they were, and not of one tone only.
+LEFT, LEFT_SPREAD = 0.25, 8.0
+
+SURROUNDINGS = "only_the_surroundings_are_the_same"
+
+CHANGED = 0.004  # share of the area
+REPLACED_IN_GRAPHICS = 0.37
 RECOLOURED_IN_GRAPHICS = 0.08
+BOTH_WAYS = 0.2
+REPLACED_IN_PHOTOS = 0.55
+MISFIT, MISFIT_NOISE, MISFIT_SHIFT = 8.0, 5.0, 0.5  # gray levels, px
+STROKES = 0.11  # share of the changed pixels
+
+# Residual motion: windows, px, px, gray levels; then CIELAB and a logarithm.
+LEAST_WINDOWS, COHERENT, LARGE, RESIDUAL = 100, 0.055, 0.15, 3.0
+SAME_LIGHT, SAME_SHARPNESS, SAME_CONTRAST, CLEARLY_COHERENT = 4.0, 0.15, 0.06, 0.12
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What was proven.
 
-    `copy`: versions of one picture. `edited`: one picture with parts replaced. `scene`: something in common.
-    `nothing`: nothing that connects them.
+    `copy`: versions of one picture. `edited`: one picture with parts replaced. `series`: shots of one scene.
+    `scene`: something in common. `nothing`: nothing that connects them.
     """
 
     kind: str
@@ -54,10 +73,16 @@ def judge(alignment: Alignment, agreement: Agreement) -> Verdict:
     connected = alignment.inliers >= CERTAIN_INLIERS or (
         alignment.inliers >= LIKELY_INLIERS and agreement.good >= 0.85
     )
+    if not connected and _surroundings_are_the_same(alignment, agreement):
+        return Verdict("edited", SURROUNDINGS)
     if not connected:
         return Verdict("nothing", "too_few_common_key_points")
-    if agreement.good < 0.55 or agreement.tile < 0.6:
+    # What lies under a large logo agrees with nothing: many key points make up for it.
+    least_good, least_tile = (0.4, 0.45) if alignment.inliers >= MANY_INLIERS else (0.55, 0.6)
+    if agreement.good < least_good or agreement.tile < least_tile:
         # Garments on one carpet share its corners: a scene takes more of them.
+        if _surroundings_are_the_same(alignment, agreement):
+            return Verdict("edited", SURROUNDINGS)
         if alignment.inliers < SCENE_INLIERS:
             return Verdict("nothing", "few_common_key_points_and_pixels_differ")
         return Verdict("scene", "pixels_differ")
@@ -71,26 +96,82 @@ def _judge_colours(agreement: Agreement) -> Verdict:
     return Verdict("nothing", "other_plain_colours")
 
 
-def reconsidered(verdict: Verdict, agreement: Agreement, changes: Changes) -> Verdict:
-    """Look again, once it is known which regions changed."""
-    if verdict.kind == "scene" and _is_sticker(changes) and changes.share < LARGEST_STICKER:
-        return Verdict("copy", "pixels_differ_only_under_a_filled_shape")
-    if verdict.is_copy and changes.plain >= PLAIN and not _is_sticker(changes):
-        return _doubted(verdict, agreement, changes)
+def reconsidered(verdict: Verdict, overlap: float, agreement: Agreement, seen: Inspection) -> Verdict:
+    """Look again, once it is known which regions changed and what moved; `overlap` is a share of the area."""
+    changes = seen.changes
+    if verdict.kind in ("scene", "edited") and _is_laid_over(changes):
+        verdict = Verdict("copy", "pixels_differ_only_under_what_was_laid_over")
+    if verdict.reason == SURROUNDINGS and not changes.is_compact:
+        return Verdict("nothing", "too_few_common_key_points")
+    if verdict.kind in ("copy", "scene") and _is_most_gone(overlap, seen):
+        return Verdict("edited", "most_detail_is_gone")
+    if not verdict.is_copy:
+        return verdict
+    if changes.plain >= PLAIN:
+        return _reconsidered_graphic(verdict, agreement, seen)
+    if _is_replaced_in_photo(changes):
+        # Between two shots things move; whoever fills in a template writes with a pen or a printer.
+        if changes.strokes > STROKES:
+            return Verdict("edited", "parts_replaced")
+        return Verdict("series", "things_moved")
+    if _is_moved_camera(seen, agreement):
+        return Verdict("series", "camera_moved")
     return verdict
 
 
-def _doubted(verdict: Verdict, agreement: Agreement, changes: Changes) -> Verdict:
-    """Take back a verdict of `copy` where a template was filled with something else.
-
-    In graphics any replaced part is another content: a word, a curve, the colour of a stripe. In photos what
-    is drawn over textured ground looks the same, so there it stays a copy with something laid over it.
-    """
-    if changes.share > CHANGED_IN_GRAPHICS and changes.replaced > REPLACED * changes.share:
+def _reconsidered_graphic(verdict: Verdict, agreement: Agreement, seen: Inspection) -> Verdict:
+    """In graphics any replaced part is another content: a word, a curve, the colour of a stripe."""
+    changes, motion = seen.changes, seen.motion
+    if _is_replaced_in_graphic(changes):
         return Verdict("edited", "parts_of_a_graphic_replaced")
-    if agreement.recoloured > RECOLOURED_IN_GRAPHICS:
+    misfit = motion.residual > MISFIT and changes.noise > MISFIT_NOISE and motion.large > MISFIT_SHIFT
+    if motion.windows >= LEAST_WINDOWS and misfit:
+        return Verdict("edited", "lines_of_a_graphic_do_not_meet")
+    if agreement.recoloured > RECOLOURED_IN_GRAPHICS and not _is_sticker(changes):
         return Verdict("edited", "parts_of_a_graphic_recoloured")
     return verdict
+
+
+def _is_replaced_in_photo(changes: Changes) -> bool:
+    """A logo brings colours of its own, a caption more edges than what it hides."""
+    exchange = changes.exchange
+    replaced = 0.2 * exchange.levels + 0.47 * exchange.colours + 0.33 * changes.balance
+    return changes.share > CHANGED and exchange.opposed > BOTH_WAYS and replaced > REPLACED_IN_PHOTOS
+
+
+def _is_replaced_in_graphic(changes: Changes) -> bool:
+    """All writing of a graphic has one ink, and what differs is where it is."""
+    exchange = changes.exchange
+    return changes.share > CHANGED and 0.55 * exchange.levels + 0.45 * exchange.opposed > REPLACED_IN_GRAPHICS
+
+
+def _is_moved_camera(seen: Inspection, agreement: Agreement) -> bool:
+    """Whether near and far moved differently, and nothing else was done: tone curves bend like motion."""
+    motion = seen.motion
+    return (
+        motion.windows >= LEAST_WINDOWS
+        and motion.coherent > COHERENT
+        and motion.large > LARGE
+        and motion.residual > RESIDUAL
+        and agreement.colour_shift < SAME_LIGHT
+        and abs(seen.sharpness) < SAME_SHARPNESS
+        and (abs(math.log(agreement.gain)) < SAME_CONTRAST or motion.coherent > CLEARLY_COHERENT)
+    )
+
+
+def _is_laid_over(changes: Changes) -> bool:
+    """A sticker, or lines of writing: they leave most of the picture to be seen."""
+    is_writing = bool(changes.boxes) and not changes.is_compact
+    return changes.share < LARGEST_STICKER and (
+        is_writing or (_is_sticker(changes) and changes.drawn > DRAWN)
+    )
+
+
+def _is_most_gone(overlap: float, seen: Inspection) -> bool:
+    """Whether the main object was painted out, and the rest left as it was."""
+    changes = seen.changes
+    is_object = changes.is_compact and changes.drawn < DRAWN and changes.share > SMALLEST_OBJECT
+    return seen.shared_detail < MOST_DETAIL_GONE and overlap > WHOLE_FRAME and is_object
 
 
 def _is_sticker(changes: Changes) -> bool:
@@ -98,5 +179,13 @@ def _is_sticker(changes: Changes) -> bool:
 
 
 def _whole_frame_agrees(alignment: Alignment, agreement: Agreement) -> bool:
-    """Low-texture pictures have few key points: then the whole frame must agree."""
-    return alignment.kind == "frame" and agreement.good >= 0.85 and agreement.whole >= 0.9
+    """Low-texture pictures have few key points: then the whole frame must agree, or most of it perfectly."""
+    if alignment.kind != "frame":
+        return False
+    mostly = agreement.tile >= PERFECT_TILE and agreement.good >= MOSTLY
+    return mostly or (agreement.good >= 0.85 and agreement.whole >= 0.9)
+
+
+def _surroundings_are_the_same(alignment: Alignment, agreement: Agreement) -> bool:
+    is_left = agreement.same > LEFT and agreement.same_spread > LEFT_SPREAD
+    return alignment.kind == "frame" and is_left

@@ -17,6 +17,7 @@ UNCHANGED = Findings(
     quarter_turn_or_mirror=False,
     tilt=0.0,
     colour_shift=0.0,
+    tint=0.0,
     contrast_shift=0.0,
     negative=False,
     good=1.0,

@@ -1,0 +1,94 @@
+"""Inspection: two pictures known to show one thing, laid on each other to a fraction of a pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lookalike.verification.alignment import Alignment
+from lookalike.verification.cells import Cells, cells
+from lookalike.verification.changes import (
+    PLAIN,
+    Changes,
+    Mask,
+    Matched,
+    changed_cells,
+    describe,
+    matched,
+    plain_share,
+)
+from lookalike.verification.detail import shared_detail
+from lookalike.verification.geometry import Matrix, inverse
+from lookalike.verification.motion import Motion, residual_motion
+from lookalike.verification.overlap import Overlap, overlap
+from lookalike.verification.refinement import correction, displacement
+from lookalike.verification.subject import Prepared
+
+SIDE = 320  # px of the grid
+CORRECTIONS = 2
+CLOSE_ENOUGH = 0.1  # px
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What differs, and the map from the second's proxy to the first's that it was seen under."""
+
+    matrix: Matrix
+    changes: Changes = field(default_factory=Changes)
+    motion: Motion = field(default_factory=Motion)
+    sharpness: float = 0.0  # logarithm of how much sharper the first is
+    shared_detail: float = 0.0  # 0 to 100
+
+
+def inspect(first: Prepared, second: Prepared, alignment: Alignment) -> Inspection:
+    """Correct the map, then look for changed regions and for motion."""
+    matrix = alignment.matrix
+    seen = _laid(first, second, matrix)
+    for _ in range(CORRECTIONS):
+        step = None if seen is None else correction(seen.windows)
+        if seen is None or step is None or displacement(step, seen.fine.count.shape) < CLOSE_ENOUGH:
+            break
+        matrix = inverse(seen.common.to_grid) @ inverse(step) @ seen.common.to_grid @ matrix
+        seen = _laid(first, second, matrix)
+    if seen is None:
+        return Inspection(matrix)
+    changed, noise = changed_cells(seen.fine, seen.windows)
+    plain = plain_share(seen.common)
+    if plain >= PLAIN and alignment.kind != "frame" and changed.any():
+        changed &= _changed_wherever(seen)
+    return Inspection(
+        matrix,
+        describe(seen.common, seen.planes, seen.fine, changed, noise, plain),
+        residual_motion(seen.windows, changed),
+        seen.planes.sharpness,
+        shared_detail(seen.fine, changed),
+    )
+
+
+def _changed_wherever(seen: _Laid) -> Mask:
+    """Cells that differ even if the second is moved by a pixel: thin lines take no map that is off by one."""
+    first, second = seen.planes.first, seen.planes.second
+    changed = np.ones(seen.fine.count.shape, np.bool_)
+    for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1)):
+        fine = cells(first, np.roll(second, step, axis), seen.common.mask)
+        changed &= changed_cells(fine, fine.widened())[0]
+    return changed
+
+
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    common: Overlap
+    planes: Matched
+    fine: Cells
+    windows: Cells
+
+
+def _laid(first: Prepared, second: Prepared, matrix: Matrix) -> _Laid | None:
+    """Lay one on the other and sum over cells and windows."""
+    common = overlap(first, second, matrix, SIDE)
+    if common is None:
+        return None
+    planes = matched(common)
+    fine = cells(planes.first, planes.second, common.mask)
+    return _Laid(common, planes, fine, fine.widened())
