@@ -26,8 +26,8 @@ TILE_VARIANCE = 16.0
 """Gray levels squared: a tile where both pictures are flatter tells nothing."""
 NOISE = 20.0
 """Variance that is added to tiles', so that faint ones count for less."""
-VOTES_SURE = 6
-"""Candidates with so many votes are verified whatever the thumbnails say."""
+VOTES_SURE = 3
+"""Pairs with so many votes are verified whatever the thumbnails say: by chance photos have two at most."""
 
 
 def is_worth_verifying(votes: NDArray[np.void], agreements: NDArray[np.floating]) -> NDArray[np.bool_]:
