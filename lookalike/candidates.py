@@ -49,6 +49,7 @@ FLAT_COLOUR_DISTANCE = 3  # levels of each channel
 _BYTES_A_ROW = 160
 _BLOCK_ROWS = 4_000_000
 _SHARD_SECONDS = 5.0
+_ROWS_PUT_TOGETHER = 500_000
 _VOTES_AT_A_TIME = 10_000
 
 
@@ -172,14 +173,27 @@ def _near_pairs(columns: Columns, spec: dict[str, Any], memory_bytes: int) -> Pa
     for seen_rows in _parts(range(*spec["seen"]), step):
         seen = _Side.seen(columns, seen_rows)
         for rows in _parts(range(*spec["others"]), step):
-            for number in spec["kinds"]:
-                if number == 0 and is_same and rows.start > seen_rows.start:
+            for numbers in _alike(spec["kinds"], len(rows)):
+                kind = KINDS[numbers[0]]
+                if numbers != [0]:
+                    others = _Side.of(columns, rows, [KINDS[number] for number in numbers])
+                elif is_same and rows.start > seen_rows.start:
                     continue
-                if number == 0:
-                    others = seen if rows == seen_rows else _Side.seen(columns, rows)
                 else:
-                    others = _Side.of(columns, rows, KINDS[number])
-                yield from _within(seen, others, KINDS[number], spec["band"])
+                    others = seen if rows == seen_rows else _Side.seen(columns, rows)
+                yield from _within(seen, others, kind, spec["band"])
+
+
+def _alike(numbers: list[int], row_count: int) -> list[list[int]]:
+    """Put together kinds with the same radii where they are of few images: one join instead of sixteen."""
+    found: list[list[int]] = []
+    for number in numbers:
+        is_like_last = number != 0 and bool(found) and KINDS[found[-1][0]][1:] == KINDS[number][1:]
+        if is_like_last and row_count * (len(found[-1]) + 1) <= _ROWS_PUT_TOGETHER:
+            found[-1].append(number)
+        else:
+            found.append([number])
+    return found
 
 
 class _Side(NamedTuple):
@@ -202,21 +216,22 @@ class _Side(NamedTuple):
         return cls(np.concatenate([whole, trimmed]), words, hashes, False)
 
     @classmethod
-    def of(cls, columns: Columns, rows: range, kind: Kind) -> _Side:
-        """What seen hashes are compared with."""
+    def of(cls, columns: Columns, rows: range, kinds: list[Kind]) -> _Side:
+        """What seen hashes are compared with, of one kind or of several with the same radii."""
         images = np.flatnonzero(~columns[rows.start : rows.stop].has(Flag.FLAT)) + rows.start
-        words = columns.coarse[kind.column, images]
-        hashes = [(columns.hashes[kind.column], images)]
-        return cls(images, ~words if kind.is_negative else words, hashes, kind.is_negative)
+        words = np.concatenate([columns.coarse[kind.column, images] for kind in kinds])
+        hashes = [(columns.hashes[kind.column], images) for kind in kinds]
+        is_negative = kinds[0].is_negative
+        return cls(np.tile(images, len(kinds)), ~words if is_negative else words, hashes, is_negative)
 
     def bits(self, places: NDArray[np.integer]) -> NDArray[np.uint64]:
         """Return all 256 bits at some places of this side, as words."""
-        (first, images), *rest = self.hashes
         found = np.empty((len(places), 4), np.uint64)
-        is_first = places < len(images)
-        found[is_first] = to_words(first[images[places[is_first]]])
-        for others, of_images in rest:
-            found[~is_first] = to_words(others[of_images[places[~is_first] - len(images)]])
+        start = 0
+        for hashes, images in self.hashes:
+            mine = (places >= start) & (places < start + len(images))
+            found[mine] = to_words(hashes[images[places[mine] - start]])
+            start += len(images)
         return ~found if self.is_negative else found
 
 
