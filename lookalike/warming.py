@@ -15,14 +15,17 @@ from lookalike import candidates
 from lookalike.features.extraction import extract
 from lookalike.features.record import FEATURES
 from lookalike.index import planner
+from lookalike.verification.comparison import verify
+from lookalike.verification.subject import Subject, prepare
 
 
 def warm() -> None:
     """Run each kernel once, on a drawn picture and its mirror image."""
     planner.warm()
     picture = _picture()
-    records = [extract(_png(each)).record for each in (picture, picture, picture[:, ::-1])]
-    features = np.array(records, FEATURES)
+    extracted = [extract(_png(each)) for each in (picture, picture, picture[:, ::-1])]
+    features = np.array([each.record for each in extracted], FEATURES)
+    verify(*(prepare(Subject(each.record, each.proxy)) for each in extracted[:2]))
     for new_count in (None, 1):
         for spec in candidates.plan(len(features), new_count):
             candidates.candidates(
