@@ -19,6 +19,7 @@ PERFECT_TILE, MOSTLY = 0.97, 0.65
 STRUCTURELESS = 0.01  # share of structured tiles
 SAME_COLOUR = 2.5  # gray levels, CIELAB
 LARGEST_STICKER = 0.45  # share of the area
+STILL_SEEN = 0.3  # share of the tiles
 SOLID = 0.75  # share of the changes
 
 MOST_DETAIL_GONE = 15.0  # of 100
@@ -31,7 +32,9 @@ SURROUNDINGS = "only_the_surroundings_are_the_same"
 
 CHANGED = 0.004  # share of the area
 REPLACED_IN_GRAPHICS = 0.37
-RECOLOURED_IN_GRAPHICS = 0.08
+RECOLOURED_IN_GRAPHICS, RECOLOURED_AT_ALL = 0.08, 0.3
+# Colours so far apart from place to place, with many pixels as they were: no change of the whole picture.
+APART, UNTOUCHED = 50.0, 0.25  # CIELAB, share of the area
 BOTH_WAYS = 0.2
 REPLACED_IN_PHOTOS = 0.55
 MISFIT, MISFIT_NOISE, MISFIT_SHIFT = 8.0, 5.0, 0.5  # gray levels, px
@@ -99,7 +102,7 @@ def _judge_colours(agreement: Agreement) -> Verdict:
 def reconsidered(verdict: Verdict, overlap: float, agreement: Agreement, seen: Inspection) -> Verdict:
     """Look again, once it is known which regions changed and what moved; `overlap` is a share of the area."""
     changes = seen.changes
-    if verdict.kind in ("scene", "edited") and _is_laid_over(changes):
+    if verdict.kind in ("scene", "edited") and _is_laid_over(changes, agreement):
         verdict = Verdict("copy", "pixels_differ_only_under_what_was_laid_over")
     if verdict.reason == SURROUNDINGS and not changes.is_compact:
         return Verdict("nothing", "too_few_common_key_points")
@@ -127,9 +130,15 @@ def _reconsidered_graphic(verdict: Verdict, agreement: Agreement, seen: Inspecti
     misfit = motion.residual > MISFIT and changes.noise > MISFIT_NOISE and motion.large > MISFIT_SHIFT
     if motion.windows >= LEAST_WINDOWS and misfit:
         return Verdict("edited", "lines_of_a_graphic_do_not_meet")
-    if agreement.recoloured > RECOLOURED_IN_GRAPHICS and not _is_sticker(changes):
+    if _is_recoloured(agreement, changes):
         return Verdict("edited", "parts_of_a_graphic_recoloured")
     return verdict
+
+
+def _is_recoloured(agreement: Agreement, changes: Changes) -> bool:
+    if agreement.recoloured > (RECOLOURED_AT_ALL if _is_sticker(changes) else RECOLOURED_IN_GRAPHICS):
+        return True
+    return agreement.colour_spread > APART and agreement.same > UNTOUCHED
 
 
 def _is_replaced_in_photo(changes: Changes) -> bool:
@@ -159,12 +168,12 @@ def _is_moved_camera(seen: Inspection, agreement: Agreement) -> bool:
     )
 
 
-def _is_laid_over(changes: Changes) -> bool:
-    """A sticker, or lines of writing: they leave most of the picture to be seen."""
-    is_writing = bool(changes.boxes) and not changes.is_compact
-    return changes.share < LARGEST_STICKER and (
-        is_writing or (_is_sticker(changes) and changes.drawn > DRAWN)
-    )
+def _is_laid_over(changes: Changes, agreement: Agreement) -> bool:
+    """A sticker, or lines of writing on a photo: they leave most of the picture to be seen."""
+    is_sticker = _is_sticker(changes) and changes.drawn > DRAWN
+    is_writing = bool(changes.boxes) and not changes.is_compact and changes.plain < PLAIN
+    is_seen = changes.share < LARGEST_STICKER and agreement.good >= STILL_SEEN
+    return is_seen and (is_writing or is_sticker)
 
 
 def _is_most_gone(overlap: float, seen: Inspection) -> bool:
