@@ -218,6 +218,15 @@ def test_a_comparison_is_the_same_every_time_and_fits_into_json() -> None:
     assert json.loads(json.dumps(first.transform)) == first.transform
 
 
+def test_another_number_drawn_into_each_copy_leaves_them_one_photo() -> None:
+    numbered = [PHOTO.copy() for _ in range(2)]
+    for picture, number in zip(numbered, "27", strict=True):
+        ImageDraw.Draw(picture).text((280, 170), number, font=ImageFont.load_default(130), fill="white")
+    comparison = compare(*numbered)
+    assert comparison.relation == "overlaid"
+    assert comparison.similarity >= 90
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 2), (9, 9)])
 def test_tiny_and_narrow_pictures_are_compared_without_an_error(size: tuple[int, int]) -> None:
     tiny = PHOTO.resize(size)
