@@ -16,6 +16,9 @@ LIKELY_INLIERS = 7
 SCENE_INLIERS = 24
 MANY_INLIERS = 100
 PERFECT_TILE, MOSTLY = 0.97, 0.65
+STANDING = (
+    0.8  # correlation of tiles: of what did not move between two shots; another thing on one floor has less
+)
 STRUCTURELESS = 0.01  # share of structured tiles
 SAME_COLOUR = 2.5  # gray levels, CIELAB
 LARGEST_STICKER = 0.45  # share of the area
@@ -118,6 +121,8 @@ def reconsidered(verdict: Verdict, overlap: float, agreement: Agreement, seen: I
         # Between two shots things move; whoever fills in a template writes with a pen or a printer.
         if changes.strokes > STROKES:
             return Verdict("edited", "parts_replaced")
+        if agreement.tile < STANDING:
+            return Verdict("nothing", "few_common_key_points_and_pixels_differ")
         return Verdict("series", "things_moved")
     if _is_moved_camera(seen, agreement):
         return Verdict("series", "camera_moved")
