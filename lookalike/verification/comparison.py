@@ -25,6 +25,7 @@ from lookalike.verification.geometry import corners
 from lookalike.verification.identity import have_same_pixels
 from lookalike.verification.inspection import Inspection, inspect
 from lookalike.verification.overlap import overlap
+from lookalike.verification.perspective import straightened
 from lookalike.verification.subject import Prepared
 from lookalike.verification.transform import Transform, describe
 from lookalike.verification.verdict import Verdict, judge, reconsidered
@@ -32,6 +33,7 @@ from lookalike.verification.verdict import Verdict, judge, reconsidered
 AGREEMENT_SIDE = 140  # grid px: tiles of 15 px are then about a ninth of the side
 ALIKE_BITS = 80  # of 256: then whole frame on whole frame is worth a look, whatever key points say
 DOUBTFUL = 0.9  # correlation of tiles
+STRAIGHT = 1.9  # of 2: what was only slanted agrees as well as this
 NEARLY_PERFECT = 1.994  # of 2: no other alignment can be much better
 
 
@@ -56,6 +58,7 @@ class Checked:
     alignment: Alignment
     agreement: Agreement
     shares: tuple[float, float]  # of the first and of the second that are common
+    slant: float = 0.0  # what was taken out of the second first, as a share of its diagonal
 
     @property
     def rank(self) -> tuple[bool, bool, float]:
@@ -78,11 +81,23 @@ def verify(a: Prepared, b: Prepared) -> Comparison:
         verdict = Verdict("nothing", "nothing_in_common")
         evidence |= {"verdict": dataclasses.asdict(verdict), "shared_detail": 0.0}
         return Comparison(0.0, relations.UNRELATED, {}, evidence)
+    second, checked = _straightened(first, second, checked)
     if negative:
         checked = dataclasses.replace(
             checked, agreement=dataclasses.replace(checked.agreement, negative=True)
         )
     return _described(first, second, checked, evidence, swapped)
+
+
+def _straightened(first: Prepared, second: Prepared, checked: Checked) -> tuple[Prepared, Checked]:
+    """The second picture without its slant, where that brings nearly everything into place."""
+    if checked.agreement.good + checked.agreement.tile > NEARLY_PERFECT:
+        return second, checked
+    found = straightened(first, second, checked.alignment)
+    straight = None if found is None else _checked(first, found.second, found.alignment)
+    if found is None or straight is None or straight.agreement.good + straight.agreement.tile < STRAIGHT:
+        return second, checked
+    return found.second, dataclasses.replace(straight, slant=found.slant)
 
 
 def _best_alignment(first: Prepared, second: Prepared) -> Checked | None:
@@ -147,12 +162,12 @@ def _described(
     changes = seen.changes
     transform = describe(seen.matrix, checked.shares, agreement, first, second)
     verdict = reconsidered(verdict, min(checked.shares), agreement, seen)
-    findings = _findings(transform, agreement, changes)
+    findings = _findings(transform, checked, changes)
     found, relation = _judged(verdict, findings, transform, checked, changes)
     if verdict.is_copy and not agreement.negative and have_same_pixels(first, second, agreement.difference):
         found, relation = similarity.SAME_PIXELS, relations.IDENTICAL_PIXELS
     evidence |= {
-        "key_points": _keypoint_evidence(first, second, alignment),
+        "key_points": _keypoint_evidence(first, second, alignment) | {"slant": round(checked.slant, 4)},
         "agreement": _rounded(dataclasses.asdict(agreement)),
         "changes": _rounded(dataclasses.asdict(changes)) | {"boxes": [list(box) for box in changes.boxes]},
         "motion": _rounded(dataclasses.asdict(seen.motion)),
@@ -184,11 +199,12 @@ def _judged(
     return found, relations.of_others(found)
 
 
-def _findings(transform: Transform, agreement: Agreement, changes: Changes) -> similarity.Findings:
+def _findings(transform: Transform, checked: Checked, changes: Changes) -> similarity.Findings:
+    agreement = checked.agreement
     return similarity.Findings(
         overlap=transform.overlap,
         resize=abs(math.log(transform.scale)),
-        stretch=transform.stretch,
+        stretch=transform.stretch + checked.slant,
         quarter_turn_or_mirror=transform.mirrored or transform.is_turned,
         tilt=transform.tilt,
         colour_shift=math.hypot(agreement.colour_shift, agreement.colour_spread),

@@ -104,6 +104,15 @@ def test_a_slight_rotation_tells_its_angle() -> None:
     assert comparison.transform["angle"] == pytest.approx(4, abs=0.3)
 
 
+def test_a_picture_taken_at_a_slant_is_a_copy() -> None:
+    width, height = PHOTO.size
+    corners = (0, 0, 0.06 * width, height, width, 0.94 * height, 0.97 * width, 0.03 * height)
+    slanted = PHOTO.transform(PHOTO.size, Image.Transform.QUAD, corners, Image.Resampling.BICUBIC)
+    found = compare(PHOTO, slanted)
+    assert found.similarity > 80, found.evidence
+    assert found.evidence["key_points"]["slant"] > 0.012
+
+
 def test_the_stronger_the_crop_the_lower_the_similarity() -> None:
     cuts = (0.02, 0.05, 0.1, 0.15)
     found = [compare(PHOTO, cropped(PHOTO, cut, cut, 1 - cut, 1 - cut)).similarity for cut in cuts]
