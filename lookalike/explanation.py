@@ -16,6 +16,8 @@ REASONS = {
     "too_few_common_key_points": "Hardly any detail of one is found in the other, no more than by chance.",
     "few_common_key_points_and_pixels_differ": "A few details are found in both, but what lies around them "
     "is not the same: another subject on the same ground, for instance.",
+    "only_a_small_part_is_common": "A small part is the same in both, such as a caption or a badge, and "
+    "nothing around it is.",
     "pixels_differ": "The same details are found in both, but laid over one another the pixels differ: "
     "another moment, angle or state of one scene.",
     "other_plain_colours": "Both are plain, and of other colours.",

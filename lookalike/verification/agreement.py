@@ -31,6 +31,7 @@ class Agreement:
     whole: float = 0.0  # correlation of all pixels
     tile: float = 0.0  # median correlation of structured tiles
     good: float = 0.0  # share of structured tiles that correlate above 0.6
+    well: float = 0.0  # share of structured tiles that correlate above 0.9
     structured: float = 0.0  # share of tiles with structure in either picture
     difference: float = 255.0  # mean absolute difference as it is
     residual: float = 255.0  # mean absolute difference after gain and offset
@@ -55,7 +56,7 @@ def measure(common: Overlap) -> Agreement:
     gain = min(max(deviation_x / (deviation_y + 1e-3), 0.5), 2.0)
     offset = float(x.mean() - gain * y.mean())
     residuals = np.abs(gain * y + offset - x)
-    tile, good, structured = _tiles(first, second, common.mask)
+    tile, good, well, structured = _tiles(first, second, common.mask)
     shift, spread, recoloured = _colours(common)
     apart = cv2.absdiff(common.first, common.second)[common.mask]
     same = apart.max(axis=1) <= SAME
@@ -63,6 +64,7 @@ def measure(common: Overlap) -> Agreement:
         whole=whole,
         tile=tile,
         good=good,
+        well=well,
         structured=structured,
         difference=float(apart.mean()),
         same=float(same.mean()),
@@ -82,8 +84,8 @@ def _gray(pixels: NDArray[np.uint8]) -> Plane:
     return np.asarray(cv2.GaussianBlur(gray, (0, 0), 1), np.float32)
 
 
-def _tiles(first: Plane, second: Plane, mask: NDArray[np.bool_]) -> tuple[float, float, float]:
-    """Median correlation, share of good tiles, share of structured tiles."""
+def _tiles(first: Plane, second: Plane, mask: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+    """Median correlation; shares of good, of very good, and of structured tiles."""
     weight = mask.astype(np.float32)
     count = np.maximum(_sum(weight), 1)
     x, y = first * weight, second * weight
@@ -95,10 +97,11 @@ def _tiles(first: Plane, second: Plane, mask: NDArray[np.bool_]) -> tuple[float,
     correlation = (covariance + SMOOTH) / np.sqrt((variance_x + SMOOTH) * (variance_y + SMOOTH))
     inside = (count > 100) & mask
     if not inside.any():
-        return 0.0, 0.0, 0.0
+        return 0.0, 0.0, 0.0, 0.0
     structured = np.maximum(variance_x, variance_y)[inside] > STRUCTURED
     chosen = correlation[inside][structured] if structured.sum() > 50 else correlation[inside]
-    return float(np.median(chosen)), float((chosen > 0.6).mean()), float(structured.mean())
+    good, well = float((chosen > 0.6).mean()), float((chosen > 0.9).mean())
+    return float(np.median(chosen)), good, well, float(structured.mean())
 
 
 def _sum(plane: Plane) -> Plane:

@@ -143,6 +143,19 @@ def test_a_caption_is_overlaid_and_its_place_told() -> None:
     assert all(top > 0.75 for _, top, _, _ in comparison.evidence["changes"]["boxes"])
 
 
+def test_two_pictures_under_one_caption_are_no_copies() -> None:
+    font = ImageFont.load_default(size=90)
+    one, other = photo(21), photo(22)
+    for picture in (one, other):
+        draw = ImageDraw.Draw(picture)
+        draw.rectangle((0, 0, 640, 110), "white")
+        draw.text((10, 15), "WHEN YOU SEE IT", "black", font)
+        draw.text((40, 370), "THE SAME WORDS", "white", font, stroke_width=4, stroke_fill="black")
+    found = compare(one, other)
+    assert found.evidence["key_points"]["inliers"] >= 100
+    assert found.similarity < 80, found.evidence
+
+
 def test_a_small_mark_does_not_push_a_copy_below_90() -> None:
     marked = [PHOTO.copy(), PHOTO.copy()]
     for picture, digit in zip(marked, "38", strict=True):
