@@ -90,17 +90,17 @@ def judge(alignment: Alignment, agreement: Agreement) -> Verdict:
         return Verdict("nothing", "too_few_common_key_points")
     # What lies under a large logo agrees with nothing: many key points make up for it.
     least_good, least_tile = (0.4, 0.45) if alignment.inliers >= MANY_INLIERS else (0.55, 0.6)
-    is_doubtful = agreement.good < DOUBTFUL and not _is_as_it_was(agreement)
-    if agreement.good < least_good or agreement.tile < least_tile or is_doubtful:
-        # Garments on one carpet share its corners: a scene takes more of them.
-        if _surroundings_are_the_same(alignment, agreement):
-            return Verdict("edited", SURROUNDINGS)
-        if alignment.inliers < SCENE_INLIERS:
-            return Verdict("nothing", "few_common_key_points_and_pixels_differ")
-        if alignment.spread < CAPTION:
-            return Verdict("nothing", "only_a_small_part_is_common")
-        return Verdict("scene", "pixels_differ")
-    return Verdict("copy", "key_points_and_pixels_agree")
+    agrees = agreement.good >= least_good and agreement.tile >= least_tile
+    if agrees and (agreement.good >= DOUBTFUL or _is_as_it_was(agreement)):
+        return Verdict("copy", "key_points_and_pixels_agree")
+    if _surroundings_are_the_same(alignment, agreement):
+        return Verdict("edited", SURROUNDINGS)
+    # Garments on one carpet share its corners, and agree by halves: a scene takes more of them.
+    if alignment.inliers < (MANY_INLIERS if agrees else SCENE_INLIERS):
+        return Verdict("nothing", "few_common_key_points_and_pixels_differ")
+    if alignment.spread < CAPTION:
+        return Verdict("nothing", "only_a_small_part_is_common")
+    return Verdict("scene", "pixels_differ")
 
 
 def _judge_colours(agreement: Agreement) -> Verdict:
