@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.server
 import json
+import tempfile
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -21,6 +22,12 @@ from tests.acceptance.services import Service
 
 DATA, STORAGE = "ImagingIntegrationTestData/AI", "Imaging-QA"
 SOURCE = f"{DATA}/FindSimilar"
+
+
+@pytest.fixture(autouse=True)
+def _downloads_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The SDK saves downloads under their names in the folder for temporary files, where others have theirs.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 @pytest.fixture(scope="module")

@@ -181,7 +181,13 @@ def test_ctrl_c_cancels_the_job_and_leaves_nothing_running(tmp_path: Path) -> No
         (folder / f"{number}.jpg").write_bytes(picture + bytes([number]))
     arguments = ["find", str(folder), "--data-dir", str(tmp_path / "data")]
     process = subprocess.Popen(
-        [*COMMAND, *arguments], env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+        [*COMMAND, *arguments],
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # Where the tests run in the background, Ctrl-C is ignored, and who is ignored hands it on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     _wait_for_job(tmp_path / "data/lookalike.db", process)
     process.send_signal(signal.SIGINT)
