@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -68,16 +68,8 @@ class Matches:
 def known_pairs(session: Session, pairs: np.ndarray, engine_version: int) -> np.ndarray:
     """Return a mask of those (k, 2) pairs of content ids, low first, that this version has verified."""
     mask = np.zeros(len(pairs), bool)
-    for start in range(0, len(pairs), arrays.CHUNK):
-        chunk = pairs[start : start + arrays.CHUNK]
-        given = arrays.rows(
-            session,
-            low=(BigInteger(), chunk[:, 0]),
-            high=(BigInteger(), chunk[:, 1]),
-            position=(Integer(), range(start, start + len(chunk))),
-        )
-        same = and_(Match.low_content_id == given.c.low, Match.high_content_id == given.c.high)
-        query = select(given.c.position).join(Match, same).where(Match.engine_version == engine_version)
+    for position, same in _given(session, pairs):
+        query = select(position).join(Match, same).where(Match.engine_version == engine_version)
         mask[np.array(session.scalars(query).all(), np.int64)] = True
     return mask
 
@@ -85,6 +77,15 @@ def known_pairs(session: Session, pairs: np.ndarray, engine_version: int) -> np.
 def tenths_of(session: Session, pairs: np.ndarray) -> np.ndarray:
     """Return the similarities in tenths of (k, 2) pairs of content ids, low first; -1 where there is none."""
     tenths = np.full(len(pairs), -1, np.int64)
+    for position, same in _given(session, pairs):
+        query = select(position, Match.similarity_tenths).join(Match, same)
+        for place, similarity in session.execute(query):
+            tenths[place] = similarity
+    return tenths
+
+
+def _given(session: Session, pairs: np.ndarray) -> Iterator[tuple[Any, Any]]:
+    """Give pairs to the database in parts: the column of their places, and the join to their matches."""
     for start in range(0, len(pairs), arrays.CHUNK):
         chunk = pairs[start : start + arrays.CHUNK]
         given = arrays.rows(
@@ -94,10 +95,7 @@ def tenths_of(session: Session, pairs: np.ndarray) -> np.ndarray:
             position=(Integer(), range(start, start + len(chunk))),
         )
         same = and_(Match.low_content_id == given.c.low, Match.high_content_id == given.c.high)
-        query = select(given.c.position, Match.similarity_tenths).join(Match, same)
-        for position, similarity in session.execute(query):
-            tenths[position] = similarity
-    return tenths
+        yield given.c.position, same
 
 
 def store(session: Session, matches: Sequence[NewMatch], engine_version: int) -> None:

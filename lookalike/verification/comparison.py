@@ -61,10 +61,15 @@ class Checked:
     slant: float = 0.0  # what was taken out of the second first, as a share of its diagonal
 
     @property
+    def fit(self) -> float:
+        """How well the pixels agree, 0 to 2."""
+        return self.agreement.good + self.agreement.tile
+
+    @property
     def rank(self) -> tuple[bool, bool, float]:
         """What orders competing alignments."""
         verdict = judge(self.alignment, self.agreement)
-        return verdict.is_copy, verdict.connects, self.agreement.good + self.agreement.tile
+        return verdict.is_copy, verdict.connects, self.fit
 
 
 def verify(a: Prepared, b: Prepared) -> Comparison:
@@ -91,11 +96,11 @@ def verify(a: Prepared, b: Prepared) -> Comparison:
 
 def _straightened(first: Prepared, second: Prepared, checked: Checked) -> tuple[Prepared, Checked]:
     """The second picture without its slant, where that brings nearly everything into place."""
-    if checked.agreement.good + checked.agreement.tile > NEARLY_PERFECT:
+    if checked.fit > NEARLY_PERFECT:
         return second, checked
     found = straightened(first, second, checked.alignment)
     straight = None if found is None else _checked(first, found.second, found.alignment)
-    if found is None or straight is None or straight.agreement.good + straight.agreement.tile < STRAIGHT:
+    if found is None or straight is None or straight.fit < STRAIGHT:
         return second, checked
     return found.second, dataclasses.replace(straight, slant=found.slant)
 
@@ -108,7 +113,7 @@ def _best_alignment(first: Prepared, second: Prepared) -> Checked | None:
     if _is_same_place(by_frame, by_keypoints, first, second):
         # The frame's map is exact where it holds; the key points then are evidence for it.
         frame = _checked(first, second, _with_inliers(by_frame, by_keypoints))
-        if frame is not None and frame.agreement.good + frame.agreement.tile > NEARLY_PERFECT:
+        if frame is not None and frame.fit > NEARLY_PERFECT:
             return frame
         return _better(frame, _checked(first, second, by_keypoints))
     best = _checked(first, second, by_keypoints)
