@@ -17,7 +17,6 @@ import io
 import json
 import multiprocessing
 import os
-import socket
 import sys
 import tempfile
 import threading
@@ -42,6 +41,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from api.app import create_app
 from benchmarks import generated
+from cli.http import listening
 from lookalike.decoding import Limits
 from lookalike.features.extraction import extract
 from storage.blobs import Blobs
@@ -165,15 +165,15 @@ def _tree_cpu_seconds() -> float:
 def running(settings: Settings) -> Iterator[tuple[httpx.Client, Database]]:
     """Run everything as `lookalike serve` does, and give a client of it."""
     database = Database(settings.database_url)
-    with Embedded(settings) as embedded, socket.create_server(("127.0.0.1", 0)) as listening:
+    with Embedded(settings) as embedded, listening("127.0.0.1", 0, settings) as listener:
         dispatcher = Dispatcher(database, make_app(embedded.broker_url, settings))
         app = create_app(settings, database, Blobs(settings.blob_url), dispatcher)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started:
             time.sleep(0.01)
-        port = listening.getsockname()[1]
+        port = listener.getsockname()[1]
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
             yield client, database
         server.should_exit = True

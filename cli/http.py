@@ -54,7 +54,9 @@ def listening(host: str, port: int, settings: Settings, *, is_open: bool = False
     Raises InvalidInput where others could reach a server that asks nobody who they are.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named because asyncio sends without delay only where it is: else the body of an answer
+    # waits, on connections that are kept, until the client's kernel acknowledges the head, 40 ms later.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
