@@ -277,8 +277,10 @@ def _table(result: dict[str, Any]) -> str:
         for truth, shares in result["relations"].items()
     ]
     lines += [
-        f"{name}: {one['pairs']} pairs, {one['at_80']:.1%} at 80, {one['at_90']:.1%} at 90, "
-        f"{one['series']:.1%} series"
+        f"{name}: {one['pairs']} pairs of other content, {one['at_80']:.1%} at 80, {one['at_90']:.1%} at 90, "
+        f"{one['series']:.1%} series; "
+        f"{one['labelled_same_at_80']} of {one['labelled_same']} of the same at 80"
+        + (f"; {one['unlabelled']} PAIRS WITHOUT A LABEL" if one.get("unlabelled") else "")
         for name, one in result["hard_negatives"].items()
     ]
     lines += [f"false: {one['a']} = {one['b']} ({one['similarity']})" for one in result["false_pairs"]]

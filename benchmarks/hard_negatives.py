@@ -4,15 +4,15 @@
     --frames FOLDER     frames of films, named film__0001: each with the next
     --templates         drawn documents, receipts and memes, layouts of odd numbers: each with other text
 
-Pairs that show the same content were labelled by eye, by file name, in benchmarks/same_content.tsv.
+benchmarks/same_content.tsv tells, by eye, which pairs show the same content, and why the others do not.
+A pair that it does not name, as when the hashes change, counts as other content and among the `unlabelled`.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,24 +32,26 @@ LAYOUTS = 40
 _LABELS = Path(__file__).with_name("same_content.tsv")
 
 Pair = tuple[str, Prepared, str, Prepared]
+Labels = dict[frozenset[str], str]  # "same" or "other", by the names of both
 
 
 def nearest(folder: Path, count: int = NEAREST_PAIRS) -> dict[str, Any]:
     """Verify the hash-nearest pairs of different files in a folder."""
-    subjects = _distinct(folder)
-    return _figures(_nearest_pairs(subjects, count))
+    labels, pairs = _labels(), list(_nearest_pairs(_distinct(folder), count))
+    known = sum(_label(labels, pair) is not None for pair in pairs)
+    return _figures(pairs, labels) | {"unlabelled": len(pairs) - known}
 
 
 def frames(folder: Path) -> dict[str, Any]:
-    """Verify each frame of a film against the next."""
+    """Verify each frame of a film against the next; the labels say which cannot be told apart."""
     subjects = list(_subjects(folder))
     pairs = [(*a, *b) for a, b in pairwise(subjects) if a[0].split("__")[0] == b[0].split("__")[0]]
-    return _figures(iter(pairs))
+    return _figures(pairs, _labels())
 
 
 def templates(layout_count: int = LAYOUTS) -> dict[str, dict[str, Any]]:
     """Verify drawn pairs of one layout and two texts, as PNG would keep them, smaller, and compressed."""
-    return {kind: _figures(_template_pairs(kind, layout_count)) for kind in KINDS}
+    return {kind: _figures(_template_pairs(kind, layout_count), {}) for kind in KINDS}
 
 
 def _template_pairs(kind: str, layout_count: int) -> Iterator[Pair]:
@@ -61,14 +63,16 @@ def _template_pairs(kind: str, layout_count: int) -> Iterator[Pair]:
             yield f"{kind}{layout}", one, f"{kind}{layout}-{name}", _prepared(other)
 
 
-def _figures(pairs: Iterator[Pair]) -> dict[str, Any]:
-    same, relations, similarities, kept = _labels(), Counter[str](), [], []
-    labelled = 0
-    for name, a, other, b in pairs:
-        if (name, other) in same or (other, name) in same:
-            labelled += 1
-            continue
+def _figures(pairs: Iterable[Pair], labels: Labels) -> dict[str, Any]:
+    """What pairs of other content are taken for; of the same content, how many are found."""
+    relations, similarities, kept = Counter[str](), [], []
+    same: list[float] = []
+    for pair in pairs:
+        name, a, other, b = pair
         found = verify(a, b)
+        if _label(labels, pair) == "same":
+            same.append(found.similarity)
+            continue
         relations[found.relation] += 1
         similarities.append(found.similarity)
         if found.similarity >= 80:
@@ -76,7 +80,8 @@ def _figures(pairs: Iterator[Pair]) -> dict[str, Any]:
     levels = np.array(similarities or [0.0])
     return {
         "pairs": len(similarities),
-        "labelled_same": labelled,
+        "labelled_same": len(same),
+        "labelled_same_at_80": sum(one >= 80 for one in same),
         "at_80": round(float((levels >= 80).mean()), 4),
         "at_90": round(float((levels >= 90).mean()), 4),
         "series": round(relations["series"] / max(1, len(similarities)), 4),
@@ -85,11 +90,13 @@ def _figures(pairs: Iterator[Pair]) -> dict[str, Any]:
     }
 
 
-@functools.cache
-def _labels() -> frozenset[tuple[str, str]]:
-    lines = _LABELS.read_text().splitlines() if _LABELS.exists() else []
-    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
-    return frozenset((row[0], row[1]) for row in rows)
+def _labels() -> Labels:
+    rows = [line.split("\t") for line in _LABELS.read_text().splitlines() if not line.startswith("#")]
+    return {frozenset(row[:2]): row[2] for row in rows}
+
+
+def _label(labels: Labels, pair: Pair) -> str | None:
+    return labels.get(frozenset((pair[0], pair[2])))
 
 
 def _nearest_pairs(subjects: list[tuple[str, Prepared]], count: int) -> Iterator[Pair]:
@@ -104,7 +111,7 @@ def _distinct(folder: Path) -> list[tuple[str, Prepared]]:
     """One of each set of byte-identical files."""
     seen, chosen = set(), []
     for name, subject in _subjects(folder):
-        digest = hashlib.sha256((folder / name).read_bytes()).digest()
+        digest = hashlib.sha256((folder.parent / name).read_bytes()).digest()
         if digest not in seen:
             seen.add(digest)
             chosen.append((name, subject))
@@ -114,7 +121,7 @@ def _distinct(folder: Path) -> list[tuple[str, Prepared]]:
 def _subjects(folder: Path) -> Iterator[tuple[str, Prepared]]:
     for file in sorted(one for one in folder.rglob("*") if one.is_file()):
         try:
-            yield file.relative_to(folder).as_posix(), _prepared(file.read_bytes())
+            yield file.relative_to(folder.parent).as_posix(), _prepared(file.read_bytes())
         except DecodingError:
             continue
 
