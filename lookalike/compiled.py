@@ -12,8 +12,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(function: Function) -> Function:
-    """Compile on first call. The GIL is released, so that a worker's heartbeat goes on meanwhile."""
-    return cast(Function, njit(nogil=True, cache=True)(function))
+    """Compile on first call. The GIL is released, so that a worker's heartbeat goes on meanwhile.
+
+    Dividing by zero gives what NumPy gives: a test before each division would keep loops from vectors.
+    """
+    return cast(Function, njit(nogil=True, cache=True, error_model="numpy")(function))
 
 
 @intrinsic

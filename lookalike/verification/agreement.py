@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.compiled import compiled
+from lookalike.verification.colours import colour_difference
 from lookalike.verification.overlap import Overlap
+from lookalike.verification.tiles import correlated
 
-TILE = 15  # px of a tile's side on the agreement grid
-SMOOTH = 4.0  # variance below which a tile is noise, not structure
-STRUCTURED = 9.0  # variance above which a tile counts as structured
-
-BLOCK = 8  # px of a block's side for colours
-RECOLOURED = 15.0  # CIELAB
 SAME = 6  # levels of each channel
-MONOCHROME = 3.0  # CIELAB
+FAR = 30.0  # gray levels, after gain and offset
 
-Plane = NDArray[np.float32]
-Chroma = NDArray[np.complex64]
+Levels = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +47,25 @@ class Agreement:
 def measure(common: Overlap) -> Agreement:
     """Measure the agreement of the common part."""
     first, second = _gray(common.first), _gray(common.second)
-    x, y = first[common.mask], second[common.mask]
-    deviation_x, deviation_y = float(x.std()), float(y.std())
-    covariance = float(((x - x.mean()) * (y - y.mean())).mean())
-    whole = covariance / (deviation_x * deviation_y + 1e-3)
+    sums = _sums(first, second, common.mask)
+    deviation_x, deviation_y = math.sqrt(sums.variance_x), math.sqrt(sums.variance_y)
     gain = min(max(deviation_x / (deviation_y + 1e-3), 0.5), 2.0)
-    offset = float(x.mean() - gain * y.mean())
-    residuals = np.abs(gain * y + offset - x)
-    tile, good, well, structured = _tiles(first, second, common.mask)
-    shift, spread, recoloured = _colours(common)
-    apart = cv2.absdiff(common.first, common.second)[common.mask]
-    same = apart.max(axis=1) <= SAME
+    offset = sums.mean_x - gain * sums.mean_y
+    residual, changed = _residuals(first, second, common.mask, gain, offset)
+    difference, same, same_spread = _differences(common.first, common.second, first, common.mask)
+    tile, good, well, structured = correlated(first, second, common.mask)
+    shift, spread, recoloured = colour_difference(common)
     return Agreement(
-        whole=whole,
+        whole=sums.covariance / (deviation_x * deviation_y + 1e-3),
         tile=tile,
         good=good,
         well=well,
         structured=structured,
-        difference=float(apart.mean()),
-        same=float(same.mean()),
-        same_spread=float(x[same].std()) if same.any() else 0.0,
-        residual=float(residuals.mean()),
-        changed=float((residuals > 30).mean()),
+        difference=difference,
+        same=same,
+        same_spread=same_spread,
+        residual=residual,
+        changed=changed,
         gain=gain,
         offset=offset,
         colour_shift=shift,
@@ -79,89 +74,80 @@ def measure(common: Overlap) -> Agreement:
     )
 
 
-def _gray(pixels: NDArray[np.uint8]) -> Plane:
+def _gray(pixels: NDArray[np.uint8]) -> Levels:
     gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    return np.asarray(cv2.GaussianBlur(gray, (0, 0), 1), np.float32)
+    return np.asarray(cv2.GaussianBlur(gray, (0, 0), 1), np.uint8)
 
 
-def _tiles(first: Plane, second: Plane, mask: NDArray[np.bool_]) -> tuple[float, float, float, float]:
-    """Median correlation; shares of good, of very good, and of structured tiles."""
-    weight = mask.astype(np.float32)
-    count = np.maximum(_sum(weight), 1)
-    x, y = first * weight, second * weight
-    mean_x, mean_y = _sum(x) / count, _sum(y) / count
-    variance_x = np.maximum(_sum(x * first) / count - mean_x * mean_x, 0)
-    variance_y = np.maximum(_sum(y * second) / count - mean_y * mean_y, 0)
-    covariance = _sum(x * second) / count - mean_x * mean_y
-    # Noise is added to both alike: what is plain in both agrees, what is plain in one only does not.
-    correlation = (covariance + SMOOTH) / np.sqrt((variance_x + SMOOTH) * (variance_y + SMOOTH))
-    inside = (count > 100) & mask
-    if not inside.any():
-        return 0.0, 0.0, 0.0, 0.0
-    structured = np.maximum(variance_x, variance_y)[inside] > STRUCTURED
-    chosen = correlation[inside][structured] if structured.sum() > 50 else correlation[inside]
-    good, well = float((chosen > 0.6).mean()), float((chosen > 0.9).mean())
-    return float(np.median(chosen)), good, well, float(structured.mean())
+class _Sums(NamedTuple):
+    mean_x: float
+    mean_y: float
+    variance_x: float
+    variance_y: float
+    covariance: float
 
 
-def _sum(plane: Plane) -> Plane:
-    return np.asarray(cv2.boxFilter(plane, -1, (TILE, TILE), normalize=False), np.float32)
+@compiled
+def _sums(first: Levels, second: Levels, mask: Mask) -> _Sums:
+    count = sum_x = sum_y = sum_xx = sum_yy = sum_xy = np.int64(0)
+    for row in range(first.shape[0]):
+        # A row's sums fit into 32 bits, of which a vector holds twice as many.
+        n = x = y = xx = yy = xy = np.int32(0)
+        for column in range(first.shape[1]):
+            k = np.int32(mask[row, column])
+            a, b = np.int32(first[row, column]) * k, np.int32(second[row, column]) * k
+            n += k
+            x += a
+            y += b
+            xx += a * a
+            yy += b * b
+            xy += a * b
+        count, sum_x, sum_y = count + n, sum_x + x, sum_y + y
+        sum_xx, sum_yy, sum_xy = sum_xx + xx, sum_yy + yy, sum_xy + xy
+    mean_x, mean_y = sum_x / count, sum_y / count
+    variance_x, variance_y = sum_xx / count - mean_x * mean_x, sum_yy / count - mean_y * mean_y
+    return _Sums(mean_x, mean_y, max(variance_x, 0.0), max(variance_y, 0.0), sum_xy / count - mean_x * mean_y)
 
 
-def _colours(common: Overlap) -> tuple[float, float, float]:
-    """Distance of the mean colours, upper quartile of the deviations from it, and share recoloured.
-
-    Distances are in CIELAB, over blocks of 8 px.
-    """
-    size = common.mask.shape[1] // BLOCK, common.mask.shape[0] // BLOCK
-    inside = cv2.resize(common.mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.9
-    if not inside.any():
-        inside[:] = True
-    first, second = _lab(common.first, size)[inside], _lab(common.second, size)[inside]
-    difference = first - second
-    shift = difference.mean(axis=0)
-    deviation = np.linalg.norm(difference - shift, axis=1)
-    recoloured = _recoloured(_chroma(first), _chroma(second))
-    return float(np.linalg.norm(shift)), float(np.percentile(deviation, 75)), recoloured
-
-
-def _chroma(lab: Plane) -> Chroma:
-    """Both colour axes as one complex number: hue is its angle, saturation its length."""
-    return np.asarray(lab[:, 1] + 1j * lab[:, 2], np.complex64)
+@compiled
+def _residuals(first: Levels, second: Levels, mask: Mask, gain: float, offset: float) -> tuple[float, float]:
+    """Mean absolute difference after gain and offset, and share of pixels far off."""
+    changed = count = 0
+    total = 0.0
+    mapped = np.empty(256, np.float32)
+    for level in range(256):
+        mapped[level] = gain * level + offset
+    for row in range(first.shape[0]):
+        for column in range(first.shape[1]):
+            if mask[row, column]:
+                apart = abs(mapped[second[row, column]] - np.float32(first[row, column]))
+                total += apart
+                changed += apart > np.float32(FAR)
+                count += 1
+    return total / count, changed / count
 
 
-def _recoloured(first: Chroma, second: Chroma) -> float:
-    """Share of blocks whose colour no single change of hue, saturation and tint explains."""
-    if _is_monochrome(first) or _is_monochrome(second):
-        return 0.0
-    unexplained = [
-        float((_residuals(x, y) > RECOLOURED).mean()) for x, y in ((first, second), (second, first))
-    ]
-    return max(unexplained)
-
-
-def _is_monochrome(chroma: Chroma) -> bool:
-    """Whether all colours are shades of one: gray, sepia."""
-    together = abs(complex((chroma * chroma).sum()))
-    energy = float((np.abs(chroma) ** 2).sum())
-    across = max(0.0, (energy - together) / 2 / len(chroma))
-    return math.sqrt(across) < MONOCHROME
-
-
-def _residuals(source: Chroma, target: Chroma) -> Plane:
-    """What the best turn, stretch and shift of the colour plane leave, by reweighted least squares."""
-    weights = np.ones(len(source), np.float32)
-    residuals = np.abs(target)
-    for _ in range(3):
-        total = weights.sum()
-        mean_x, mean_y = (weights * source).sum() / total, (weights * target).sum() / total
-        x, y = source - mean_x, target - mean_y
-        turn = (weights * y * x.conj()).sum() / ((weights * np.abs(x) ** 2).sum() + 1e-3)
-        residuals = np.abs(y - turn * x)
-        weights = 1 / (1 + (residuals / 8) ** 2)
-    return np.asarray(residuals, np.float32)
-
-
-def _lab(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Plane:
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
+@compiled
+def _differences(
+    first: NDArray[np.uint8], second: NDArray[np.uint8], gray: Levels, mask: Mask
+) -> tuple[float, float, float]:
+    """Mean absolute difference of colours; share of pixels that are the same, and spread of their levels."""
+    total = count = same = levels = squares = np.int64(0)
+    for row in range(gray.shape[0]):
+        for column in range(gray.shape[1]):
+            if mask[row, column]:
+                a, b = first[row, column], second[row, column]
+                red, green, blue = (
+                    abs(np.int64(a[0]) - np.int64(b[0])),
+                    abs(np.int64(a[1]) - np.int64(b[1])),
+                    abs(np.int64(a[2]) - np.int64(b[2])),
+                )
+                total += red + green + blue
+                count += 1
+                if max(red, green, blue) <= SAME:
+                    level = np.int64(gray[row, column])
+                    same, levels, squares = same + 1, levels + level, squares + level * level
+    spread = 0.0
+    if same > 0:
+        spread = math.sqrt(max(squares / same - (levels / same) ** 2, 0.0))
+    return total / (3 * count), same / count, spread

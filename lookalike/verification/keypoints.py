@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.verification.matching import matched
+
 KEYPOINT_COUNT = 500
 DETECTED_COUNT = 900
 GRID = 4  # x GRID parts of the picture
 MOST_IN_PART = 60  # a caption must not take all
-RATIO = 0.86  # of the best to the second best distance
-MAX_DISTANCE = 64  # of 256 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,4 @@ def matches(first: Keypoints, second: Keypoints) -> NDArray[np.int64]:
     """Pairs (k, 2) of indices whose descriptors are near and clearly nearer than the next best."""
     if len(first) < 4 or len(second) < 4:
         return np.zeros((0, 2), np.int64)
-    distances, nearest = cv2.batchDistance(
-        first.descriptors, second.descriptors, cv2.CV_32S, normType=cv2.NORM_HAMMING, K=2
-    )
-    clear = (distances[:, 0] <= MAX_DISTANCE) & (distances[:, 0] < RATIO * distances[:, 1])
-    query = np.flatnonzero(clear)
-    train, distance = nearest[query, 0], distances[query, 0]
-    # Each key point of the second is claimed once, by the nearest of the first.
-    order = np.lexsort((query, distance, train))
-    chosen = order[np.unique(train[order], return_index=True)[1]]
-    return np.stack([query[chosen], train[chosen]], axis=1).astype(np.int64)
+    return matched(first.descriptors, second.descriptors)
