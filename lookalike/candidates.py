@@ -197,40 +197,43 @@ def _alike(numbers: list[int], row_count: int) -> list[list[int]]:
 
 
 class _Side(NamedTuple):
-    """Hashes of one side of a join: the images they are of, the coarse words, and all bits."""
+    """Hashes of one side of a join: the images they are of, the coarse words, and where all bits are."""
 
+    columns: Columns
     images: NDArray[np.int64]
     words: NDArray[np.uint64]
-    hashes: list[tuple[NDArray[np.uint8], NDArray[np.int64]]]
+    hashes: list[tuple[int, NDArray[np.int64]]]
     is_negative: bool
 
     @classmethod
     def seen(cls, columns: Columns, rows: range) -> _Side:
         """Whole frames, and trimmed ones where there was a border."""
-        part = columns[rows.start : rows.stop]
-        hashed = ~part.has(Flag.FLAT)
+        part = slice(rows.start, rows.stop)
+        hashed = ~columns.has(Flag.FLAT, part)
         whole = np.flatnonzero(hashed) + rows.start
-        trimmed = np.flatnonzero(hashed & part.has(Flag.HAS_TRIM)) + rows.start
-        words = np.concatenate([columns.coarse[WHOLE, whole], columns.coarse[TRIMMED, trimmed]])
-        hashes = [(columns.hashes[WHOLE], whole), (columns.hashes[TRIMMED], trimmed)]
-        return cls(np.concatenate([whole, trimmed]), words, hashes, False)
+        trimmed = np.flatnonzero(hashed & columns.has(Flag.HAS_TRIM, part)) + rows.start
+        hashes = [(WHOLE, whole), (TRIMMED, trimmed)]
+        words = np.concatenate([columns.coarse_of(*each) for each in hashes])
+        return cls(columns, np.concatenate([whole, trimmed]), words, hashes, False)
 
     @classmethod
     def of(cls, columns: Columns, rows: range, kinds: list[Kind]) -> _Side:
         """What seen hashes are compared with, of one kind or of several with the same radii."""
-        images = np.flatnonzero(~columns[rows.start : rows.stop].has(Flag.FLAT)) + rows.start
-        words = np.concatenate([columns.coarse[kind.column, images] for kind in kinds])
-        hashes = [(columns.hashes[kind.column], images) for kind in kinds]
+        images = np.flatnonzero(~columns.has(Flag.FLAT, slice(rows.start, rows.stop))) + rows.start
+        hashes = [(kind.column, images) for kind in kinds]
+        words = np.concatenate([columns.coarse_of(*each) for each in hashes])
         is_negative = kinds[0].is_negative
-        return cls(np.tile(images, len(kinds)), ~words if is_negative else words, hashes, is_negative)
+        if is_negative:
+            words = ~words
+        return cls(columns, np.tile(images, len(kinds)), words, hashes, is_negative)
 
     def bits(self, places: NDArray[np.integer]) -> NDArray[np.uint64]:
         """Return all 256 bits at some places of this side, as words."""
         found = np.empty((len(places), 4), np.uint64)
         start = 0
-        for hashes, images in self.hashes:
+        for kind, images in self.hashes:
             mine = (places >= start) & (places < start + len(images))
-            found[mine] = to_words(hashes[images[places[mine] - start]])
+            found[mine] = to_words(self.columns.hashes_of(kind, images[places[mine] - start]))
             start += len(images)
         return ~found if self.is_negative else found
 
@@ -256,17 +259,18 @@ def _within(seen: _Side, others: _Side, kind: Kind, band: int) -> Parts:
 def _local_pairs(columns: Columns, spec: dict[str, Any], memory_bytes: int) -> Parts:
     """Pairs whose key points agree on a transform that the thumbnails bear out, or agree in great number."""
     for piece in local.cut(spec, max(1 << 10, (memory_bytes - local.FIXED_BYTES) // local.BYTES_AN_IMAGE)):
-        sides = [columns.plain["key_points"][slice(*piece[side])] for side in ("a", "b")]
+        sides = [columns.plain_of(slice(*piece[side]))["key_points"] for side in ("a", "b")]
         if any(side.max() < VOTES_LEAST for side in sides):
             continue
-        for votes in local.in_parts(columns.local, piece):
+        for votes in local.in_parts(columns.local_of, piece):
             # No look at thumbnails changes what so many key points say; in a hub that is nearly all pairs.
             is_sure = votes["votes"] >= check.VOTES_SURE
             yield votes["i"][is_sure], votes["j"][is_sure]
             votes = votes[~is_sure]
             for start in range(0, len(votes), _VOTES_AT_A_TIME):
                 part = votes[start : start + _VOTES_AT_A_TIME]
-                agreements = check.agreements(part, columns.local[part["i"]], columns.local[part["j"]])
+                records = columns.local_of(part["i"]), columns.local_of(part["j"])
+                agreements = check.agreements(part, *records)
                 kept = part[check.is_worth_verifying(part, agreements)]
                 yield kept["i"], kept["j"]
 
@@ -274,7 +278,7 @@ def _local_pairs(columns: Columns, spec: dict[str, Any], memory_bytes: int) -> P
 def _flat_pairs(columns: Columns) -> Parts:
     """Pairs of flat images of equal size and nearly equal mean colour."""
     rows = np.flatnonzero(columns.has(Flag.FLAT))
-    plain = columns.plain[rows]
+    plain = columns.plain_of(rows)
     sizes = plain["width"].astype(np.int64) << 32 | plain["height"]
     order = np.argsort(sizes, kind="stable")
     edges = np.flatnonzero(np.diff(sizes[order], prepend=-1, append=-1))

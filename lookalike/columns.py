@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -22,48 +22,104 @@ PLAIN = np.dtype(
     [*((name, FEATURES[name]) for name in ("flags", "width", "height", "colour")), ("key_points", "u1")]
 )
 
+# One in so many rows: looked up one by one.
+_FEW = 8
+
+# What images are chosen by, as of any array.
+Chosen = slice | NDArray[np.integer[Any]]
+
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """N images. hashes[k] are (N, 32): of the whole frame, turned, regions, trimmed; coarse too."""
+    """N images, numbered from 0: all that the arrays hold, or those at `rows` of them, in that order.
+
+    hashes[i, k] are the 32 bytes of hash k (whole frame, turned, regions, trimmed) of row i, and
+    coarse[i // m, k, i % m] is its coarse hash: m rows lie together, hash by hash, so that one hash of all
+    images is read in long pieces and yet rows can be added to a file. The last piece may have room for more.
+    """
 
     hashes: NDArray[np.uint8]
     coarse: NDArray[np.uint64]
     plain: NDArray[np.void]
     local: Records
+    rows: NDArray[np.integer[Any]] | None = None
 
     @classmethod
     def of(cls, features: NDArray[np.void]) -> Self:
         """Return the columns of FEATURES records."""
-        hashes = np.empty((HASH_COUNT, len(features), HASH_BYTES), np.uint8)
-        hashes[:ORIENTATION_COUNT] = features["whole"].transpose(1, 0, 2)
-        hashes[REGIONS.start : REGIONS.stop] = features["regions"].transpose(1, 0, 2)
-        hashes[TRIMMED] = features["trimmed"]
+        hashes = np.empty((len(features), HASH_COUNT, HASH_BYTES), np.uint8)
+        hashes[:, :ORIENTATION_COUNT] = features["whole"]
+        hashes[:, REGIONS.start : REGIONS.stop] = features["regions"]
+        hashes[:, TRIMMED] = features["trimmed"]
         plain = np.empty(len(features), PLAIN)
         for name in ("flags", "width", "height", "colour"):
             plain[name] = features[name]
         plain["key_points"] = features["local"]["count"]
-        return cls(hashes, coarse(hashes), plain, np.ascontiguousarray(features["local"]))
+        in_one_piece = np.ascontiguousarray(coarse(hashes).T)[None]
+        return cls(hashes, in_one_piece, plain, np.ascontiguousarray(features["local"]))
 
     def __len__(self) -> int:
-        return len(self.plain)
+        return len(self.plain) if self.rows is None else len(self.rows)
 
-    def __getitem__(self, rows: slice) -> Columns:
-        return Columns(self.hashes[:, rows], self.coarse[:, rows], self.plain[rows], self.local[rows])
+    def __getitem__(self, images: Chosen) -> Columns:
+        """Return some images, in this order. Nothing is copied."""
+        rows = np.arange(len(self), dtype=np.int32) if self.rows is None else self.rows
+        return replace(self, rows=rows[images])
 
-    def take(self, rows: NDArray[np.integer[Any]]) -> Columns:
+    def take(self, images: NDArray[np.integer[Any]]) -> Columns:
         """Return some images, copied."""
-        return Columns(self.hashes[:, rows], self.coarse[:, rows], self.plain[rows], self.local[rows])
+        return self[images].and_then(self[:0])
 
     def and_then(self, others: Columns) -> Columns:
-        """Return these images and after them the others."""
+        """Return these images and after them the others, copied."""
+        one, other = self._rows(slice(None)), others._rows(slice(None))
         return Columns(
-            np.concatenate([self.hashes, others.hashes], axis=1),
-            np.concatenate([self.coarse, others.coarse], axis=1),
-            np.concatenate([self.plain, others.plain]),
-            np.concatenate([self.local, others.local]),
+            np.concatenate([self.hashes[one], others.hashes[other]]),
+            np.concatenate([self._coarse_at(one), others._coarse_at(other)]).T[None].copy(),
+            np.concatenate([self.plain[one], others.plain[other]]),
+            np.concatenate([self.local[one], others.local[other]]),
         )
 
-    def has(self, flag: Flag) -> NDArray[np.bool_]:
-        """Return a mask of the images that have the flag."""
-        return has_flag(self.plain, flag)
+    def hashes_of(self, kind: int, images: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+        """Return (n, 32): one of the hashes of some images."""
+        return self.hashes[self._rows(images), kind]
+
+    def coarse_of(self, kind: int, images: NDArray[np.integer[Any]]) -> NDArray[np.uint64]:
+        """Return (n,): one of the coarse hashes of some images."""
+        rows, size = self._rows(images), self.coarse.shape[2]
+        found: NDArray[np.uint64]
+        if isinstance(rows, np.ndarray) and len(rows) * _FEW < len(self.plain):
+            found = self.coarse[rows // size, kind, rows % size]
+        else:
+            # Of all rows first: those lie together, and to look for each would take longer than to copy them.
+            found = self.coarse[:, kind].reshape(-1)[rows]
+        return found
+
+    def plain_of(self, images: Chosen) -> NDArray[np.void]:
+        """Return (n,) PLAIN of some images."""
+        return self.plain[self._rows(images)]
+
+    def local_of(self, images: Chosen) -> Records:
+        """Return (n,) LOCAL of some images, not copied where they lie side by side."""
+        return self.local[self._rows(images)]
+
+    def has(self, flag: Flag, images: Chosen = slice(None)) -> NDArray[np.bool_]:
+        """Return a mask of the images, or of some of them, that have the flag."""
+        return has_flag(self.plain_of(images), flag)
+
+    def _rows(self, images: Chosen) -> Chosen:
+        rows = images if self.rows is None else self.rows[images]
+        return _as_slice(rows) if isinstance(rows, np.ndarray) else rows
+
+    def _coarse_at(self, rows: Chosen) -> NDArray[np.uint64]:
+        """Return (n, HASH_COUNT): all coarse hashes of some rows."""
+        size, places = self.coarse.shape[2], np.arange(len(self.plain))[rows]
+        found: NDArray[np.uint64] = self.coarse[places // size, :, places % size]
+        return found
+
+
+def _as_slice(rows: NDArray[np.integer[Any]]) -> Chosen:
+    """Return rows that follow one another as a slice: those need not be copied."""
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and np.all(np.diff(rows) == 1):
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows

@@ -165,6 +165,13 @@ def load_facts(session: Session, blocks: np.ndarray, slots: np.ndarray) -> np.nd
     return facts
 
 
+def sha256s(session: Session, content_ids: Sequence[int] | np.ndarray) -> dict[int, bytes]:
+    """Return the SHA-256 of those contents that there are."""
+    given = arrays.ids(session, content_ids)
+    query = select(Content.id, Content.sha256).join(given, Content.id == given.c.id)
+    return dict(session.execute(query).all())
+
+
 def proxy_places(session: Session, content_ids: Sequence[int] | np.ndarray) -> list[ProxyPlace]:
     """Return where the proxies of contents lie, in the order of the ids. Raises NotFound as load_features."""
     records, keys = _gather(session, content_ids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import delete as delete_from
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from lookalike.errors import InvalidInput, InvalidThreshold, NotFound
 from lookalike.ids import new_id
+from storage import arrays
 from storage.inserts import insert_ignoring
 from storage.models import Context
 from storage.pages import WRONG_CURSOR, Page, checked_limit, decode_cursor, page_of
@@ -60,6 +62,14 @@ def get(session: Session, context_id: uuid.UUID, client_id: str | None = None) -
     if context is None or (client_id is not None and context.client_id != client_id):
         raise NotFound(f"There is no context {context_id}.")
     return context
+
+
+def existing(session: Session, context_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """Return those of the contexts that there are."""
+    found: set[uuid.UUID] = set()
+    for chunk in arrays.chunks(context_ids, 500):
+        found |= set(session.scalars(select(Context.id).where(Context.id.in_(chunk))))
+    return found
 
 
 def page(session: Session, client_id: str | None, limit: int, cursor: str | None = None) -> Page[Context]:

@@ -280,12 +280,6 @@ def stalled(session: Session) -> list[uuid.UUID]:
     return list(session.scalars(select(Job.id).where(Job.state.in_(life.WORKING_STATES), ~alive)))
 
 
-def unfinished(session: Session, job_ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
-    """Return which of the jobs have not ended."""
-    query = select(Job.id).where(Job.id.in_(list(job_ids)), Job.state.not_in(life.FINAL_STATES))
-    return set(session.scalars(query))
-
-
 def last_succeeded(session: Session, context_id: uuid.UUID, kind: str) -> Job | None:
     """Return the job of a kind that succeeded last in a context."""
     query = (

@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     worker_processes: PositiveInt = Field(default_factory=lambda: os.cpu_count() or 1)
     # What a process may take for one shard of the join, beside what it always takes.
     join_memory_bytes: Annotated[int, Field(ge=64 * 1024**2)] = 1024**3
+    # What the features that are kept from job to job may take of a worker's disk: 4 KB an image.
+    cache_bytes: Annotated[int, Field(ge=0)] = 16 * 1024**3
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("data_dir")

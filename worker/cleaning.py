@@ -11,7 +11,7 @@ import time
 import structlog
 
 from lookalike.errors import LookalikeError
-from storage import expiry, jobs
+from storage import contexts, expiry
 from storage.db import OperationalError
 from worker import derived, snapshots
 from worker.tools import Tools
@@ -50,7 +50,9 @@ class Cleaning:
             remembered_days=tools.remembered_days,
         )
         with tools.database.reading() as session:
-            snapshots.remove_ended(tools.cache_dir, lambda found: jobs.unfinished(session, found))
+            snapshots.remove_unwanted(
+                tools.cache_dir, lambda found: contexts.existing(session, found), tools.cache_bytes
+            )
         derived.remove_old(tools.cache_dir)
         swept = expiry.sweep(tools.database, tools.blobs) if sweeps else 0
         log.info("cleaning.done", swept=swept, **vars(expired))

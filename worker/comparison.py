@@ -6,7 +6,6 @@ import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -154,38 +153,28 @@ def _near(
     tools: Tools, context_id: uuid.UUID, content_ids: NDArray[np.int64], record: np.void, nearest: int
 ) -> NDArray[np.int64]:
     """Return the contents that are candidates of a record, and as many as wanted that look nearest."""
-    path = _cached(tools.cache_dir, context_id, content_ids)
-    features = snapshots.features(path, tools.database, lambda: content_ids, lambda: None)
-    found = [np.empty(0, np.int64)]
-    for start in range(0, len(features), _ROWS_AT_A_TIME):
-        part = features[start : start + _ROWS_AT_A_TIME]
-        together = part.and_then(Columns.of(np.array([record], FEATURES)))
-        specs = candidates.plan(len(together), 1)
-        found += [candidates.candidates(together, spec, len(part))[:, 0] + start for spec in specs]
-    rows = np.unique(np.concatenate(found))
-    rows = rows[np.argsort(_distances(features, record, rows), kind="stable")[:MOST_VERIFIED]]
-    if nearest:
-        every = np.arange(len(features))
-        order = np.argsort(_distances(features, record, every), kind="stable")
-        rows = np.union1d(rows, order[:nearest])
-    return content_ids[rows]
+    key = hashlib.sha256(content_ids.tobytes()).hexdigest()[:16]
+    with snapshots.features(tools, context_id, key, lambda: content_ids, lambda: None) as features:
+        found = [np.empty(0, np.int64)]
+        for start in range(0, len(features), _ROWS_AT_A_TIME):
+            part = features[start : start + _ROWS_AT_A_TIME]
+            together = part.and_then(Columns.of(np.array([record], FEATURES)))
+            specs = candidates.plan(len(together), 1)
+            found += [candidates.candidates(together, spec, len(part))[:, 0] + start for spec in specs]
+        rows = np.unique(np.concatenate(found))
+        rows = rows[np.argsort(_distances(features, record, rows), kind="stable")[:MOST_VERIFIED]]
+        if nearest:
+            every = np.arange(len(features))
+            order = np.argsort(_distances(features, record, every), kind="stable")
+            rows = np.union1d(rows, order[:nearest])
+        return content_ids[rows]
 
 
 def _distances(features: Columns, record: np.void, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return in how many bits of the whole frame's hash each row differs from the record."""
-    distances: NDArray[np.int64] = np.bitwise_count(features.hashes[WHOLE, rows] ^ record["whole"][0]).sum(
-        axis=1
-    )
+    hashes = features.hashes_of(WHOLE, rows)
+    distances: NDArray[np.int64] = np.bitwise_count(hashes ^ record["whole"][0]).sum(axis=1)
     return distances
-
-
-def _cached(cache_dir: Path, context_id: uuid.UUID, content_ids: NDArray[np.int64]) -> Path:
-    """Return where the features of a context are kept as it is now; those of its past are removed."""
-    path = cache_dir / f"context-{context_id}-{hashlib.sha256(content_ids.tobytes()).hexdigest()[:16]}"
-    if not path.exists():
-        for past in cache_dir.glob(f"context-{context_id}-*"):
-            snapshots.remove(past)
-    return path
 
 
 def _listed(tools: Tools, snapshot: Snapshot, found: dict[int, Compared]) -> list[Similar]:

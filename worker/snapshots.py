@@ -1,127 +1,186 @@
-"""The features of a job's images as memory-mapped files beside the worker, built once on each machine.
+"""The features of a job's images: rows of the files that are kept for its context (worker.feature_files).
 
-One file a column, so that a shard of the join touches only what it reads: of a million images each hash is
-32 MB, where the whole records are 4 GB.
+The first shard of a job on a machine adds what is missing, from packed rows of SQL, and notes which rows are
+the job's; all others map what is there.
 """
 
 from __future__ import annotations
 
-import fcntl
-import shutil
+import errno
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.columns import Columns
-from lookalike.features.record import FEATURES
-from storage import contents
-from storage.db import Database
+from lookalike.version import EXTRACTOR_VERSION
+from storage import arrays, contents
+from storage.db import Session
+from worker import feature_files
+from worker.feature_files import PROOF, Check, FeatureFiles
+from worker.tools import Tools
 
+Integers = NDArray[np.int64]
+
+# For how long what nobody wants any more is kept, and a job's list of rows that nobody reads.
+KEPT_SECONDS = 600.0
 # Few enough that memory is used again, not asked of the system anew.
 _ROWS_AT_A_TIME = 4_000
-_LOCK_SECONDS = 0.05
-_NAMES = ("hashes", "coarse", "plain", "local")
-# A regrouping of an ended job may just be about to open what it has built.
-KEPT_SECONDS = 600.0
+_PROVEN = 16
+# Rows that no image has any more: beyond as many as are wanted, and these, the files are begun anew.
+_MOST_UNWANTED = 10_000
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def path_of(cache_dir: Path, job_id: uuid.UUID) -> Path:
-    """Return where the features of a job are kept."""
-    return cache_dir / f"features-{job_id}"
-
-
-def features(
-    path: Path, database: Database, content_ids: Callable[[], NDArray[np.int64]], check: Callable[[], None]
-) -> Columns:
-    """Return the features of the contents, read-only and mapped; the first who asks builds the files."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(path.with_suffix(".lock"), check):
-            if not path.exists():
-                _build(path, database, content_ids(), check)
-    return Columns(**{name: np.load(path / f"{name}.npy", mmap_mode="r") for name in _NAMES})
-
-
-def remove_ended(cache_dir: Path, unfinished: Callable[[list[uuid.UUID]], Collection[uuid.UUID]]) -> int:
-    """Delete the files of jobs that have ended, and return how many."""
-    old = (
-        path
-        for path in cache_dir.glob("features-*")
-        if not path.suffix and time.time() - path.stat().st_mtime > KEPT_SECONDS
-    )
-    found = {uuid.UUID(path.name.removeprefix("features-")): path for path in old}
-    if not found:
-        return 0
-    wanted = unfinished(list(found))
-    for job_id, path in found.items():
-        if job_id not in wanted:
-            # Who has it mapped keeps it until the end.
-            remove(path)
-    return len(found) - len(wanted)
-
-
-def remove(path: Path) -> None:
-    """Delete what is kept at a path."""
-    shutil.rmtree(path, ignore_errors=True)
-    path.with_suffix(".lock").unlink(missing_ok=True)
-
-
-def _build(path: Path, database: Database, content_ids: NDArray[np.int64], check: Callable[[], None]) -> None:
-    partial = path.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    with ExitStack() as stack, database.reading() as session:
-        columns = {name: _Column(stack, partial / f"{name}.npy", len(content_ids)) for name in _NAMES}
-        for start in range(0, max(1, len(content_ids)), _ROWS_AT_A_TIME):
-            check()
-            ids = content_ids[start : start + _ROWS_AT_A_TIME]
-            part = Columns.of(contents.load_features(session, ids) if len(ids) else np.empty(0, FEATURES))
-            for name, column in columns.items():
-                column.write(getattr(part, name), start)
-    partial.replace(path)
-
-
-class _Column:
-    """A .npy file that is written in parts. Written, not mapped: what is mapped counts as memory taken."""
-
-    def __init__(self, stack: ExitStack, path: Path, row_count: int) -> None:
-        self._file: BinaryIO = stack.enter_context(path.open("wb"))
-        self._row_count = row_count
-        self._begins: int | None = None
-
-    def write(self, part: NDArray[Any], start: int) -> None:
-        """Write the rows from start on: of the last but one axis of hashes, the last axis of all others."""
-        # By kind, then by row.
-        kinds = part if part.ndim > 1 else part[None]
-        if self._begins is None:
-            shape = (self._row_count,) if part.ndim == 1 else (len(kinds), self._row_count, *part.shape[2:])
-            about = {
-                "descr": np.lib.format.dtype_to_descr(part.dtype),
-                "fortran_order": False,
-                "shape": shape,
-            }
-            np.lib.format.write_array_header_1_0(self._file, about)
-            self._begins = self._file.tell()
-        row_bytes = kinds[0].nbytes // max(1, kinds.shape[1])
-        for number, rows in enumerate(kinds):
-            self._file.seek(self._begins + (number * self._row_count + start) * row_bytes)
-            self._file.write(np.ascontiguousarray(rows).view(np.uint8).data)
+def path_of(cache_dir: Path, context_id: uuid.UUID) -> Path:
+    """Return where the features of a context are kept."""
+    return cache_dir / f"features-{context_id}-{EXTRACTOR_VERSION}"
 
 
 @contextmanager
-def _locked(path: Path, check: Callable[[], None]) -> Iterator[None]:
-    with path.open("w") as file:
+def features(
+    tools: Tools, context_id: uuid.UUID, key: str, content_ids: Callable[[], Integers], check: Check
+) -> Iterator[Columns]:
+    """Give the features of contents of a context, in their order: read-only, mapped, and kept meanwhile.
+
+    The same key means the same contents. `check` is called between the steps and may raise.
+    """
+    path = path_of(tools.cache_dir, context_id)
+    with ExitStack() as stack:
         while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            files = stack.enter_context(feature_files.used(path, check))
+            rows = files.rows(key)
+            if rows is None:
+                with files.growing(check):
+                    # While we waited somebody may have done it, or begun anew.
+                    rows = files.rows(key)
+                    if rows is None and files.is_current():
+                        rows = _rows(files, tools, key, content_ids(), check)
+            if rows is not None:
                 break
-            except BlockingIOError:
-                check()
-                time.sleep(_LOCK_SECONDS)
-        yield
+            stack.close()
+        yield files.columns()[rows]
+
+
+def trim(cache_dir: Path, most_bytes: int) -> int:
+    """Delete files that nobody uses, least recently used first, until all take no more than most_bytes."""
+    found = sorted((_used_at(path), path) for path in _folders(cache_dir))
+    sizes = {path: _byte_count(path) for _, path in found}
+    total, count = sum(sizes.values()), 0
+    for _, path in found:
+        if total <= most_bytes:
+            break
+        if feature_files.remove_unused(path):
+            total -= sizes[path]
+            count += 1
+    return count
+
+
+def remove_unwanted(
+    cache_dir: Path, existing: Callable[[list[uuid.UUID]], Collection[uuid.UUID]], most_bytes: int
+) -> int:
+    """Delete the files of contexts that are gone and of other versions, and trim; return how many."""
+    found = {path: _context_of(path) for path in _folders(cache_dir)}
+    wanted = existing([context_id for context_id in found.values() if context_id is not None])
+    count = 0
+    for path, context_id in found.items():
+        feature_files.remove_rows(path, KEPT_SECONDS)
+        if context_id not in wanted and time.time() - _used_at(path) > KEPT_SECONDS:
+            count += feature_files.remove_unused(path)
+    return count + trim(cache_dir, most_bytes)
+
+
+def _rows(
+    files: FeatureFiles, tools: Tools, key: str, wanted: Integers, check: Check
+) -> NDArray[np.int32] | None:
+    """Return the rows of contents, added where they are missing; None if the files must be begun anew."""
+    known = files.contents()
+    with tools.database.reading() as session:
+        is_sparse = len(known) > 2 * len(wanted) + _MOST_UNWANTED and not files.are_read(KEPT_SECONDS)
+        if is_sparse or not _is_proven(session, files):
+            files.set_aside()
+            return None
+        missing = np.setdiff1d(wanted, known)
+        if len(missing):
+            files.save_proof(_proof(session, np.union1d(files.proof()["content"], missing)))
+            _append(files, tools, session, missing, check)
+            known = np.concatenate([known, missing])
+    order = np.argsort(known, kind="stable")
+    rows = order[np.searchsorted(known[order], wanted)].astype(np.int32)
+    files.save_rows(key, rows)
+    return rows
+
+
+def _append(files: FeatureFiles, tools: Tools, session: Session, missing: Integers, check: Check) -> None:
+    def parts() -> Iterator[Columns]:
+        for ids in arrays.parts(missing, _ROWS_AT_A_TIME):
+            check()
+            yield Columns.of(contents.load_features(session, ids))
+
+    try:
+        files.append(missing, parts())
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        trim(tools.cache_dir, 0)
+        try:
+            files.append(missing, parts())
+        except OSError as again:
+            told = f"There is no room for the features of {len(missing):,} images, about 4 KB each"
+            raise OSError(again.errno, told, str(tools.cache_dir)) from again
+    trim(tools.cache_dir, tools.cache_bytes)
+
+
+def _is_proven(session: Session, files: FeatureFiles) -> bool:
+    """Tell whether the files were made from this database as it is.
+
+    One that was restored from a backup gives ids anew, to other bytes, in the order in which it gave them
+    before; so the highest contents that were seen would be others or missing.
+    """
+    proof = files.proof()
+    if not len(proof):
+        return not len(files.contents())
+    now = contents.sha256s(session, proof["content"])
+    seen = {int(content): sha256.tobytes() for content, sha256 in proof}
+    return bool(now) and all(seen[content] == sha256 for content, sha256 in now.items())
+
+
+def _proof(session: Session, content_ids: Integers) -> NDArray[np.void]:
+    now = contents.sha256s(session, content_ids[-_PROVEN:])
+    proof = np.empty(len(now), PROOF)
+    proof["content"] = list(now)
+    proof["sha256"] = np.frombuffer(b"".join(now.values()), np.uint8).reshape(-1, 32)
+    return proof
+
+
+def _folders(cache_dir: Path) -> list[Path]:
+    return [path for path in cache_dir.glob("features-*") if path.is_dir()]
+
+
+def _context_of(path: Path) -> uuid.UUID | None:
+    """Return whose features of this version are kept at a path; None if nobody wants what is there."""
+    try:
+        context_id = uuid.UUID(path.name.removeprefix("features-")[:36])
+    except ValueError:
+        return None
+    return context_id if path == path_of(path.parent, context_id) else None
+
+
+def _used_at(path: Path) -> float:
+    """Return when a folder was last taken into use: 0 if it has just gone."""
+    with suppress(FileNotFoundError):
+        return path.stat().st_mtime
+    return 0.0
+
+
+def _byte_count(path: Path) -> int:
+    """Return what a folder takes on the disk: 0 if it has just gone."""
+    total = 0
+    with suppress(FileNotFoundError):
+        for file in path.iterdir():
+            total += file.stat().st_blocks * 512
+    return total

@@ -16,6 +16,7 @@ from storage.settings import Settings
 from worker.outbound import Outbound
 from worker.prepared import PreparedCache
 
+CACHE_BYTES = 16 * 1024**3
 Extract = Callable[[bytes, Limits], Extracted]
 
 
@@ -32,6 +33,7 @@ class Tools:
     kept_runs: int = KEPT_RUNS
     join_memory_bytes: int = DEFAULT_MEMORY_BYTES
     remembered_days: int = REMEMBERED_DAYS
+    cache_bytes: int = CACHE_BYTES
     extract: Extract = extract
     prepared: PreparedCache = field(default_factory=PreparedCache)
     outbound: Outbound = field(default_factory=Outbound)
@@ -58,6 +60,7 @@ def make_tools(
         settings.kept_runs,
         settings.join_memory_bytes,
         settings.remembered_days,
+        settings.cache_bytes,
         extract,
         outbound=Outbound(allow_private=settings.allow_private_addresses),
     )

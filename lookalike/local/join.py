@@ -13,7 +13,7 @@ the shard. So memory is that of two ranges and one buffer of hits, whatever the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,18 +72,18 @@ def _ranges(first: int, end: int, size: int) -> list[tuple[int, int]]:
 
 def run(records: Records, spec: dict[str, Any]) -> Votes:
     """Return the votes of one shard of plan(len(records)), each pair of pictures once for each hand."""
-    return merged(list(in_parts(records, spec)))
+    return merged(list(in_parts(records.__getitem__, spec)))
 
 
-def in_parts(records: Records, spec: dict[str, Any]) -> Iterator[Votes]:
+def in_parts(records_of: Callable[[slice], Records], spec: dict[str, Any]) -> Iterator[Votes]:
     """Yield the votes of one shard block by block, for memory that no data can exceed.
 
     A pair that wins both ways round comes twice.
     """
     (a, a_end), (b, b_end) = spec["a"], spec["b"]
     if a == b:
-        return _within(records[a:a_end], a)
-    return _between(records[a:a_end], records[b:b_end], a, b)
+        return _within(records_of(slice(a, a_end)), a)
+    return _between(records_of(slice(a, a_end)), records_of(slice(b, b_end)), a, b)
 
 
 def self_join(records: Records, first: int = 0) -> Votes:

@@ -125,8 +125,8 @@ def slow_truth(records: np.ndarray) -> set[Pair]:
             if kind == KINDS[0] and columns.plain["flags"][j] & Flag.HAS_TRIM:
                 others.append(TRIMMED)
             for one, other in itertools.product(seen, others):
-                bits = columns.hashes[one, i] ^ columns.hashes[other, j]
-                coarse = columns.coarse[one, i] ^ columns.coarse[other, j]
+                bits = columns.hashes[i, one] ^ columns.hashes[j, other]
+                coarse = columns.coarse[0, one, i] ^ columns.coarse[0, other, j]
                 if kind.is_negative:
                     bits, coarse = ~bits, ~coarse
                 is_near = np.bitwise_count(bits).sum() <= kind.radius

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -31,10 +32,15 @@ def test_a_worker_removes_jobs_whose_time_is_over_and_no_others(
         jobs.succeed(session, ended, expiry_days=-1)
     tools = replace(make_tools(settings, database=sqlite_database, blobs=blobs), cache_dir=tmp_path / "cache")
     tools.cache_dir.mkdir()
-    fresh = snapshots.path_of(tools.cache_dir, running)
-    fresh.mkdir()
+    with sqlite_database.reading() as session:
+        context_id = jobs.get(session, running).context_id
+    kept, gone = (snapshots.path_of(tools.cache_dir, each) for each in (context_id, uuid.uuid4()))
+    for path in (kept, gone):
+        path.mkdir()
+        os.utime(path, (0, 0))
     Cleaning(tools).clean(sweeps=True)
     with sqlite_database.reading() as session:
         assert jobs.state_of(session, ended) is None
         assert jobs.state_of(session, running) == life.QUEUED
-    assert fresh.exists()
+    assert kept.exists()
+    assert not gone.exists()

@@ -27,7 +27,7 @@ from storage.groups import Packed, ShownGroup
 from storage.matches import NewMatch
 from storage.models import Job, Shard
 from storage.settings import Settings
-from worker import regrouping, runs
+from worker import feature_files, regrouping, runs, snapshots
 from worker.lease import Lease
 from worker.packing import unpacked
 from worker.stages import joining, verifying
@@ -258,6 +258,15 @@ def plain(group: ShownGroup) -> tuple[object, ...]:
 
 @pytest.fixture(scope="module")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tools]:
+    with pytest.MonkeyPatch.context() as patch:
+        # The files of features that are kept from run to run have several pieces, and are begun anew often.
+        patch.setattr(feature_files, "PIECE", 4)
+        patch.setattr(snapshots, "_MOST_UNWANTED", 0)
+        patch.setattr(snapshots, "KEPT_SECONDS", 0.0)
+        yield from made_tools(tmp_path_factory)
+
+
+def made_tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tools]:
     folder: Path = tmp_path_factory.mktemp("runs")
     database = Database(f"sqlite:///{folder}/lookalike.db")
     database.migrate()

@@ -55,11 +55,11 @@ def run(shard: Shard, context_id: uuid.UUID, tools: Tools, lease: Lease) -> Outc
     """Find the candidates of one part of the join, as pairs of places in the list of contents."""
     if not shard.input["spec"]:
         return Outcome(data=b"")
-    path = snapshots.path_of(tools.cache_dir, shard.job_id)
-    features = snapshots.features(path, tools.database, lambda: _contents(shard, tools), lease.check)
-    lease.check()
-    memory_bytes = tools.join_memory_bytes
-    found = candidates.search(features, shard.input["spec"], shard.input["first_new"], memory_bytes)
+    spec, first_new, memory_bytes = shard.input["spec"], shard.input["first_new"], tools.join_memory_bytes
+    key = str(shard.job_id)
+    with snapshots.features(tools, context_id, key, lambda: _contents(shard, tools), lease.check) as features:
+        lease.check()
+        found = candidates.search(features, spec, first_new, memory_bytes)
     return Outcome(data=packed(np.concatenate([[[len(found.links), 0]], found.links, found.pairs])))
 
 

@@ -87,7 +87,6 @@ def _verified(pairs: NDArray[np.int64], tools: Tools, lease: Lease) -> list[NewM
 def _run_hub(shard: Shard, context_id: uuid.UUID, tools: Tools, lease: Lease) -> Outcome:
     """Compare those pairs of a hub that its groups depend on; what is found is stored as it goes."""
     rows, is_contested = unpacked(shard.input_data, columns=2).T
-    path = snapshots.path_of(tools.cache_dir, shard.job_id)
     with tools.database.reading() as session:
         job = jobs.get(session, shard.job_id)
         content_ids = joining.contents_of(session, job.id)
@@ -95,7 +94,9 @@ def _run_hub(shard: Shard, context_id: uuid.UUID, tools: Tools, lease: Lease) ->
         decided = decisions.among(session, context_id, np.sort(mine))
         is_contested = is_contested.astype(bool) | np.isin(mine, np.stack([decided.low, decided.high]))
         order = regrouping.ranked(session, job, mine)
-    features = snapshots.features(path, tools.database, lambda: content_ids, lease.check)
+    key = str(shard.job_id)
+    with snapshots.features(tools, context_id, key, lambda: content_ids, lease.check) as features:
+        by_rank = features.take(rows[order])
     ranked, counts = mine[order], {"candidates": 0, "verified": 0}
 
     def compared(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -113,7 +114,7 @@ def _run_hub(shard: Shard, context_id: uuid.UUID, tools: Tools, lease: Lease) ->
             return matches.tenths_of(session, pairs)
 
     threshold_tenths = round(job.parameters["similarity_threshold"] * 10)
-    spared = hubs.verified(features.take(rows[order]), is_contested[order], threshold_tenths, compared)
+    spared = hubs.verified(by_rank, is_contested[order], threshold_tenths, compared)
     return Outcome(counts={**counts, "spared": spared})
 
 
