@@ -150,18 +150,20 @@ def load_features(session: Session, content_ids: Sequence[int] | np.ndarray) -> 
 
 def load_facts(session: Session, blocks: np.ndarray, slots: np.ndarray) -> np.ndarray:
     """Return records of FACTS of the contents that lie at these slots of these blocks. Raises NotFound."""
-    facts = np.empty(len(blocks), FACTS)
-    members = _places_by_block(blocks)
-    count = 0
-    for chunk in arrays.chunks(list(members)):
+    found: dict[int, bytes] = {}
+    wanted = np.unique(blocks)
+    for chunk in arrays.parts(wanted):
         given = arrays.ids(session, chunk)
         query = select(FeatureBlock.id, FeatureBlock.facts).join(given, FeatureBlock.id == given.c.id)
         for block_id, data in session.execute(query).all():
-            count += 1
-            of_block = np.frombuffer(data, FACTS) if data is not None else _facts(session, block_id)
-            facts[members[block_id]] = of_block[slots[members[block_id]]]
-    if count < len(members):
-        raise NotFound(f"{len(members) - count} of {len(members)} blocks of features are gone.")
+            found[block_id] = data if data is not None else _facts(session, block_id)
+    if len(found) < len(wanted):
+        raise NotFound(f"{len(wanted) - len(found)} of {len(wanted)} blocks of features are gone.")
+    packed = [found[block_id] for block_id in wanted.tolist()]
+    counts = np.fromiter(map(len, packed), np.int64, len(packed)) // FACTS.itemsize
+    starts = np.cumsum(counts) - counts
+    together = np.frombuffer(b"".join(packed), FACTS)
+    facts: np.ndarray = together[starts[np.searchsorted(wanted, blocks)] + slots]
     return facts
 
 
@@ -185,9 +187,9 @@ def _places_by_block(blocks: np.ndarray) -> dict[int, np.ndarray]:
     return dict(zip(block_ids.tolist(), np.split(order, starts)[1:], strict=True))
 
 
-def _facts(session: Session, block_id: int) -> np.ndarray:
+def _facts(session: Session, block_id: int) -> bytes:
     data = session.scalars(select(FeatureBlock.data).where(FeatureBlock.id == block_id)).one()
-    return facts_of(np.frombuffer(data, FEATURES))
+    return facts_of(np.frombuffer(data, FEATURES)).tobytes()
 
 
 def _gather(session: Session, content_ids: Sequence[int] | np.ndarray) -> tuple[np.ndarray, list[str]]:

@@ -79,14 +79,15 @@ class FeatureBlock(Base):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     extractor_version: Mapped[int] = mapped_column(Integer)
     image_count: Mapped[int] = mapped_column(Integer)
-    # numpy records of lookalike.features.record.FEATURES, image_count of them.
-    data: Mapped[bytes] = mapped_column(LargeBinary)
-    # lookalike.features.record.FACTS of the same images: what ranking needs of the thousands of bytes above.
-    # Blocks from before there were any have none.
-    facts: Mapped[bytes | None] = mapped_column(LargeBinary)
     # Blob that holds the proxies of the same images one after another; offsets are in the records.
     proxies_key: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    # lookalike.features.record.FACTS of these images: what ranking needs of the thousands of bytes below.
+    # Blocks from before there were any have none.
+    facts: Mapped[bytes | None] = mapped_column(LargeBinary)
+    # numpy records of lookalike.features.record.FEATURES, image_count of them. Last, because SQLite comes
+    # to what follows in a row only by reading all before it.
+    data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class Content(Base):

@@ -98,7 +98,7 @@ def similar(
         snapshot = images.snapshot(session, context_id, revision)
     # Who asks for what is not even similar gets the nearest there is, and not only what could match.
     nearest = NEAREST if threshold < LEAST_OF_SIMILAR else 0
-    near = _near(tools, context_id, np.unique(snapshot.content_ids), asked.record, nearest)
+    near = _near(tools, context_id, snapshot.distinct_contents, asked.record, nearest)
     subjects, decided = Subjects(near, tools), _decided(tools, context_id, asked.sha256)
     found = {}
     for content_id in near.tolist():

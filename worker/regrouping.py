@@ -31,7 +31,7 @@ def groups_at(job: Job, threshold_tenths: int, database: Database, check: Check)
     with database.reading() as session:
         snapshot = snapshot_of(session, job)
         check()
-        content_ids = np.unique(snapshot.content_ids)
+        content_ids = snapshot.distinct_contents
         found = matches.among(session, content_ids, threshold_tenths, ENGINE_VERSION)
         decided = decisions.among(session, job.context_id, content_ids)
         check()

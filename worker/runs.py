@@ -75,7 +75,7 @@ def prepare(
         live = lineages.live(session, lineage)
         check()
         snapshot = regrouping.snapshot_of(session, job)
-        decided = decisions.among(session, job.context_id, np.unique(snapshot.content_ids))
+        decided = decisions.among(session, job.context_id, snapshot.distinct_contents)
         last = lineages.last(session, lineage) if job.parameters.get("mode") == joining.INCREMENTAL else None
         made = _regrouped(session, last, live, snapshot, decided, threshold_tenths, check, most_touched)
         check()
@@ -118,7 +118,7 @@ def _regrouped(
     check: Check,
     most_touched: float,
 ) -> _Regrouped:
-    contents = np.unique(snapshot.content_ids)
+    contents = snapshot.distinct_contents
     if last is not None and last.image_data is not None and last.engine_version == ENGINE_VERSION:
         touched = np.union1d(_touched(last, snapshot), _decided_since(last, decided))
         seeds = _listed_with(live, touched)

@@ -37,7 +37,7 @@ def plan(session: Session, job: Job) -> list[ShardPlan]:
     snapshot = images.snapshot(session, job.context_id, revision)
     returned = removals.count(session, job.context_id, revision)
     job.counts = {**job.counts, "images": len(snapshot.row_ids), "returned": returned}
-    content_ids = np.unique(snapshot.content_ids)
+    content_ids = snapshot.distinct_contents
     joined = _joined_before(session, job) if job.parameters.get("mode") == INCREMENTAL else None
     is_old = np.isin(content_ids, joined) if joined is not None else np.zeros(len(content_ids), bool)
     first_new = int(is_old.sum())
