@@ -2,17 +2,18 @@
 
 A due time is taken by whoever moves the schedule on to its next one, in the transaction that makes the job
 and the run. So it is taken once, however many look, and a worker that dies before the commit takes nothing.
+Several are taken in one transaction: what is locked for one worker is passed over by the others.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, func, select
+from sqlalchemy import ColumnElement, CursorResult, func, select
 from sqlalchemy import delete as delete_from
 from sqlalchemy import update as update_table
 from sqlalchemy.orm import Session
@@ -30,8 +31,6 @@ from storage.types import utc_now
 
 SKIPPED = "skipped"
 RUN_STATES = (life.RUNNING, life.SUCCEEDED, life.FAILED, life.CANCELLED, SKIPPED)
-# So many are looked at in one go, the longest due first.
-MOST_DUE = 100
 # Runs that are kept of each schedule.
 KEPT_RUNS = 1000
 TIMING = {"cron", "interval_seconds", "timezone", "window_from", "window_until"}
@@ -155,19 +154,20 @@ def timetable_of(schedule: Schedule) -> Timetable:
     )
 
 
-def due(session: Session, moment: float, limit: int = MOST_DUE) -> list[uuid.UUID]:
-    """Return the schedules that are due, the longest due first."""
-    query = select(Schedule.id).where(Schedule.fire_at <= moment, Schedule.paused.is_(False))
-    return list(session.scalars(query.order_by(Schedule.fire_at).limit(limit)))
+def due_count(session: Session, moment: float) -> int:
+    """Return how many schedules are due."""
+    query = select(func.count()).select_from(Schedule).where(*_is_due(moment))
+    return session.execute(query).scalar_one()
 
 
-def take(session: Session, schedule_id: uuid.UUID, moment: float) -> Schedule | None:
-    """Return a schedule that is due, for us alone until this transaction ends; None if others have it."""
-    query = select(Schedule).where(
-        Schedule.id == schedule_id, Schedule.fire_at <= moment, Schedule.paused.is_(False)
-    )
+def take(session: Session, moment: float, limit: int) -> Sequence[Schedule]:
+    """Return schedules that are due, for us alone until this transaction ends, the longest due first.
+
+    Those that others have are passed over.
+    """
+    query = select(Schedule).where(*_is_due(moment)).order_by(Schedule.fire_at, Schedule.id).limit(limit)
     query = query.with_for_update(skip_locked=True)
-    return session.scalars(query, execution_options=_FRESH).one_or_none()
+    return session.scalars(query, execution_options=_FRESH).all()
 
 
 def move(session: Session, schedule: Schedule, fire_at: float | None, missed_count: int) -> bool:
@@ -278,6 +278,10 @@ def expire_runs(session: Session, kept: int = KEPT_RUNS) -> int:
         assert isinstance(gone, CursorResult)
         count += gone.rowcount
     return count
+
+
+def _is_due(moment: float) -> list[ColumnElement[bool]]:
+    return [Schedule.fire_at <= moment, Schedule.paused.is_(False)]
 
 
 def _runs() -> Any:

@@ -25,10 +25,12 @@ class Dispatcher:
         self.expiry_days = expiry_days
         self._app = app
 
-    def dispatch(self, job_id: uuid.UUID) -> int:
-        """Fill the job's window and return how many messages were sent."""
+    def dispatch(self, *job_ids: uuid.UUID) -> int:
+        """Fill the windows of jobs and return how many messages were sent."""
+        if not job_ids:
+            return 0
         with self.database.transaction() as session:
-            messages = shards.take_window(session, job_id)
+            messages = [each for job_id in job_ids for each in shards.take_window(session, job_id)]
         return self.send(messages)
 
     def send(self, messages: Iterable[Message]) -> int:

@@ -222,7 +222,7 @@ def test_schedules_of_a_revoked_client_make_no_jobs(guarded: Guarded) -> None:
             run_now(session, UUID(context), schedule, now, guarded.settings)
         session.get_one(Schedule, schedule).fire_at = now - 1
     with guarded.database.transaction() as session:
-        assert take(session, schedule, now, guarded.settings) is None
+        assert take(session, now, guarded.settings) == [None]
         run = session.query(ScheduleRun).filter_by(schedule_id=schedule, by_hand=False).one()
         assert (run.state, run.reason_code) == ("failed", "forbidden")
 

@@ -105,9 +105,13 @@ def busy(clockwork: Clockwork, schedule_id: uuid.UUID) -> Run:
 RULE = {"kind": "apply_rule", "rule": "keep_original"}
 
 
-def test_four_tickers_at_once_make_each_due_time_s_job_once(clockwork: Clockwork) -> None:
+def test_four_tickers_at_once_make_each_due_time_s_job_once(
+    clockwork: Clockwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for _ in range(10):
         clockwork.add()
+    # So that each has to come back for more while others take some.
+    monkeypatch.setattr("worker.schedules.TAKEN_AT_ONCE", 3)
     tickers = [clockwork.ticker() for _ in range(4)]
     for second in range(1, 4):
         clockwork.now = START + second
