@@ -14,6 +14,7 @@ CELL = 8  # px of a cell's side
 STEEP = 900.0  # squared gray levels a px: an edge of ink, not of shade
 
 Plane = NDArray[np.float32]
+Row = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 _COUNT, _A, _B, _AA, _BB, _AB = range(6)
@@ -30,9 +31,7 @@ class Cells:
 
     def widened(self) -> Cells:
         """Windows of 3 x 3 cells around each cell."""
-        padded = np.pad(self.sums, ((1, 1), (1, 1), (0, 0)))
-        rows = padded[:-2] + padded[1:-1] + padded[2:]
-        return Cells(rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:])
+        return Cells(_widened(self.sums))
 
     @cached_property
     def count(self) -> Plane:
@@ -91,6 +90,7 @@ class Cells:
         """Sum of squared gradients, of the first and of the second."""
         return self.sums[..., _SLOPE_A], self.sums[..., _SLOPE_B]
 
+    @cached_property
     def flow(self) -> tuple[Plane, Plane]:
         """Shift (rows, columns, 2), x and y in px, that best lays the second on the first, and its certainty.
 
@@ -117,42 +117,117 @@ def cells(first: Plane, second: Plane, mask: Mask) -> Cells:
 
 
 @compiled
-def _sum(a: Plane, b: Plane, mask: Plane, out: Plane) -> None:
-    height, width = a.shape
-    half, zero, one, steep = np.float32(0.5), np.float32(0), np.float32(1), np.float32(STEEP)
+def _sum(first: Plane, second: Plane, mask: Plane, out: Plane) -> None:
+    """Sum the pixels of each cell, but for the planes' border of a px."""
+    height, width = first.shape[0], first.shape[1] - 2
     # A column sums itself over the rows of its cells: additions of neighbours are independent, and vectorise.
-    columns = np.zeros((_SUMS, width), np.float32)
+    columns = np.zeros((_SUMS, 1 + width + 1), np.float32)
+    rows = np.empty((8, width), np.float32)
+    ax, ay, bx, by, gx, gy, slope_a, slope_b = (
+        rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], rows[7],
+    )  # fmt: skip
     for row in range(out.shape[0]):
-        columns[:] = zero
+        columns[:] = 0
         for y in range(max(1, row * CELL), min(height - 1, row * CELL + CELL)):
-            for x in range(1, width - 1):
-                k, p, q = mask[y, x], a[y, x], b[y, x]
-                px, py = (a[y, x + 1] - a[y, x - 1]) * half, (a[y + 1, x] - a[y - 1, x]) * half
-                qx, qy = (b[y, x + 1] - b[y, x - 1]) * half, (b[y + 1, x] - b[y - 1, x]) * half
-                gx, gy = (px + qx) * half * k, (py + qy) * half * k
-                slope_p, slope_q = (px * px + py * py) * k, (qx * qx + qy * qy) * k
-                columns[0, x] += k
-                columns[1, x] += p * k
-                columns[2, x] += q * k
-                columns[3, x] += p * p * k
-                columns[4, x] += q * q * k
-                columns[5, x] += p * q * k
-                columns[6, x] += gx * gx
-                columns[7, x] += gx * gy
-                columns[8, x] += gy * gy
-                columns[9, x] += gx * p
-                columns[10, x] += gx * q
-                columns[11, x] += gy * p
-                columns[12, x] += gy * q
-                columns[13, x] += gx
-                columns[14, x] += gy
-                columns[15, x] += one if slope_p > steep else zero
-                columns[16, x] += one if slope_q > steep else zero
-                columns[17, x] += slope_p
-                columns[18, x] += slope_q
-        for column in range(out.shape[1]):
-            for k in range(_SUMS):
-                total = zero
-                for x in range(column * CELL, min(width, column * CELL + CELL)):
-                    total += columns[k, x]
-                out[row, column, k] = total
+            a, b, k = first[y, 1:-1], second[y, 1:-1], mask[y, 1:-1]
+            _halve_difference(first[y, 2:], first[y, :-2], ax)
+            _halve_difference(first[y + 1, 1:-1], first[y - 1, 1:-1], ay)
+            _halve_difference(second[y, 2:], second[y, :-2], bx)
+            _halve_difference(second[y + 1, 1:-1], second[y - 1, 1:-1], by)
+            _average(ax, bx, k, gx)
+            _average(ay, by, k, gy)
+            _square(ax, ay, k, slope_a)
+            _square(bx, by, k, slope_b)
+            _add(k, columns[_COUNT, 1:])
+            _add_product(a, k, columns[_A, 1:])
+            _add_product(b, k, columns[_B, 1:])
+            _add_products(a, a, k, columns[_AA, 1:])
+            _add_products(b, b, k, columns[_BB, 1:])
+            _add_products(a, b, k, columns[_AB, 1:])
+            _add_product(gx, gx, columns[_XX, 1:])
+            _add_product(gx, gy, columns[_XY, 1:])
+            _add_product(gy, gy, columns[_YY, 1:])
+            _add_product(gx, a, columns[_XA, 1:])
+            _add_product(gx, b, columns[_XB, 1:])
+            _add_product(gy, a, columns[_YA, 1:])
+            _add_product(gy, b, columns[_YB, 1:])
+            _add(gx, columns[_X, 1:])
+            _add(gy, columns[_Y, 1:])
+            _add_steep(slope_a, columns[_STEEP_A, 1:])
+            _add_steep(slope_b, columns[_STEEP_B, 1:])
+            _add(slope_a, columns[_SLOPE_A, 1:])
+            _add(slope_b, columns[_SLOPE_B, 1:])
+        for place in range(_SUMS):
+            line = columns[place]
+            for column in range(out.shape[1]):
+                total = np.float32(0)
+                for x in range(column * CELL, column * CELL + CELL):
+                    total += line[x]
+                out[row, column, place] = total
+
+
+# One loop each: a loop over many arrays is not made into vectors, as any two of them might overlap.
+
+
+@compiled
+def _halve_difference(following: Row, before: Row, out: Row) -> None:
+    for x in range(len(out)):
+        out[x] = (following[x] - before[x]) * np.float32(0.5)
+
+
+@compiled
+def _average(a: Row, b: Row, mask: Row, out: Row) -> None:
+    for x in range(len(out)):
+        out[x] = (a[x] + b[x]) * np.float32(0.5) * mask[x]
+
+
+@compiled
+def _square(x_part: Row, y_part: Row, mask: Row, out: Row) -> None:
+    for x in range(len(out)):
+        out[x] = (x_part[x] * x_part[x] + y_part[x] * y_part[x]) * mask[x]
+
+
+@compiled
+def _add(row: Row, out: Row) -> None:
+    for x in range(len(row)):
+        out[x] += row[x]
+
+
+@compiled
+def _add_product(a: Row, b: Row, out: Row) -> None:
+    for x in range(len(a)):
+        out[x] += a[x] * b[x]
+
+
+@compiled
+def _add_products(a: Row, b: Row, mask: Row, out: Row) -> None:
+    for x in range(len(a)):
+        out[x] += a[x] * b[x] * mask[x]
+
+
+@compiled
+def _add_steep(slope: Row, out: Row) -> None:
+    for x in range(len(slope)):
+        out[x] += np.float32(1) if slope[x] > np.float32(STEEP) else np.float32(0)
+
+
+@compiled
+def _widened(sums: Plane) -> Plane:
+    height, width, count = sums.shape
+    across, out = np.empty_like(sums), np.empty_like(sums)
+    for row in range(height):
+        for column in range(width):
+            here = across[row, column]
+            here[:] = sums[row, column]
+            if column > 0:
+                _add(sums[row, column - 1], here)
+            if column < width - 1:
+                _add(sums[row, column + 1], here)
+    for row in range(height):
+        flat = out[row].reshape(width * count)
+        flat[:] = across[row].reshape(width * count)
+        if row > 0:
+            _add(across[row - 1].reshape(width * count), flat)
+        if row < height - 1:
+            _add(across[row + 1].reshape(width * count), flat)
+    return out

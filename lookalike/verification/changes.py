@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lookalike.verification.cells import CELL, Cells
 from lookalike.verification.exchange import Exchange, exchanged
 from lookalike.verification.overlap import Overlap
+from lookalike.verification.planes import Matched
 
 NOISE_FLOOR = 6.0  # gray levels of residual that are never a change
 NOISE_FACTOR = 2.5  # times the typical residual of this pair
@@ -56,25 +57,6 @@ class Changes:
         return min(right - left, bottom - top) >= COMPACT
 
 
-@dataclass(frozen=True, slots=True)
-class Matched:
-    """Both pictures in gray on one grid, equal in tone and sharpness."""
-
-    first: Plane
-    second: Plane
-    sharpness: float  # logarithm of how much sharper the first was
-
-
-def matched(common: Overlap) -> Matched:
-    """Give the second the first's gain and offset, and both the sharpness of the less sharp."""
-    first, second = _gray(common.first), _gray(common.second)
-    sharpness = float(np.log(max(_fineness(first), 1e-6) / max(_fineness(second), 1e-6)))
-    first, second = _equally_sharp(first, second, sharpness)
-    x, y = first[common.mask], second[common.mask]
-    gain = min(max(float(x.std()) / (float(y.std()) + 1e-3), 0.4), 2.5)
-    return Matched(first, np.asarray((second - y.mean()) * gain + x.mean(), np.float32), sharpness)
-
-
 def changed_cells(fine: Cells, windows: Cells) -> tuple[Mask, float]:
     """Which cells differ in structure, whatever the tone, and the typical residual in gray levels."""
     valid = windows.count > MIN_WINDOW_COUNT
@@ -85,11 +67,6 @@ def changed_cells(fine: Cells, windows: Cells) -> tuple[Mask, float]:
     in_windows = valid & _differs(windows, limit, 0.55) & (windows.correlation < 0.6)
     inside = fine.count > MIN_COUNT
     return inside & (in_windows | _differs(fine, 1.6 * limit, 0.6)), noise
-
-
-def plain_share(common: Overlap) -> float:
-    """Share of the commonest tone, of the picture that has less of it: large in graphics."""
-    return min(_plain_share(common.first, common.mask), _plain_share(common.second, common.mask))
 
 
 def describe(
@@ -135,37 +112,6 @@ def _few_tones(pixels: NDArray[np.uint8], chosen: Mask) -> float:
 def _differs(cells: Cells, limit: float, share: float) -> Mask:
     total = cells.variance_first + cells.variance_second
     return np.asarray((cells.difference > limit * limit) & (cells.difference > share * total), np.bool_)
-
-
-def _gray(pixels: NDArray[np.uint8]) -> Plane:
-    gray = cv2.GaussianBlur(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), (0, 0), 0.8)
-    return np.asarray(gray, np.float32)
-
-
-def _equally_sharp(first: Plane, second: Plane, sharpness: float) -> tuple[Plane, Plane]:
-    """Blur the sharper one until its share of fine detail has come down to the other's."""
-    for _ in range(3):
-        if abs(sharpness) < 0.12:
-            break
-        if sharpness > 0:
-            first = np.asarray(cv2.GaussianBlur(first, (0, 0), 0.8), np.float32)
-        else:
-            second = np.asarray(cv2.GaussianBlur(second, (0, 0), 0.8), np.float32)
-        sharpness = float(np.log(max(_fineness(first), 1e-6) / max(_fineness(second), 1e-6)))
-    return first, second
-
-
-def _fineness(plane: Plane) -> float:
-    """Energy of differences between neighbours relative to the whole variance."""
-    steps = plane[::2, 1:] - plane[::2, :-1]
-    return float(np.sqrt((steps * steps).mean()) / (plane[::2].std() + 1.0))
-
-
-def _plain_share(pixels: NDArray[np.uint8], mask: Mask) -> float:
-    """Share of the commonest gray level and its two neighbours."""
-    gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[mask]
-    counts = np.bincount(gray, minlength=256)
-    return float(np.convolve(counts, np.ones(3), "same").max() / max(1, len(gray)))
 
 
 def _regions(changed: Mask) -> list[list[int]]:

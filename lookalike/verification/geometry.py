@@ -30,12 +30,15 @@ def orientation(index: int) -> Matrix:
 
 def scaling(x: float, y: float) -> Matrix:
     """Map that scales both axes."""
-    return np.diag([x, y, 1.0]).astype(np.float64)
+    return np.array([[x, 0, 0], [0, y, 0], [0, 0, 1]], np.float64)
 
 
 def inverse(matrix: Matrix) -> Matrix:
-    """The map back."""
-    return np.asarray(np.linalg.inv(matrix), np.float64)
+    """The map back, in closed form: a library call for each of dozens of small maps would cost a lot."""
+    (a, b, x), (c, d, y) = matrix[:2].tolist()
+    determinant = a * d - b * c
+    a, b, c, d = d / determinant, -b / determinant, -c / determinant, a / determinant
+    return np.array([[a, b, -a * x - b * y], [c, d, -c * x - d * y], [0, 0, 1]], np.float64)
 
 
 def translation(x: float, y: float) -> Matrix:
@@ -80,6 +83,15 @@ def _determinant(matrix: Matrix) -> float:
 
 def corners(matrix: Matrix, size: tuple[int, int]) -> NDArray[np.float64]:
     """The four corners (4, 2) of a picture of `size` (width, height), mapped."""
+    (a, b, x), (c, d, y) = matrix[:2].tolist()
     width, height = size
-    points = np.array([[0, width, width, 0], [0, 0, height, height], [1, 1, 1, 1]], np.float64)
-    return np.asarray((matrix @ points)[:2].T, np.float64)
+    right, down = (a * width, c * width), (b * height, d * height)
+    return np.array(
+        [
+            (x, y),
+            (x + right[0], y + right[1]),
+            (x + right[0] + down[0], y + right[1] + down[1]),
+            (x + down[0], y + down[1]),
+        ],
+        np.float64,
+    )

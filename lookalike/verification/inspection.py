@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from lookalike.verification.alignment import Alignment
 from lookalike.verification.cells import Cells, cells
-from lookalike.verification.changes import (
-    PLAIN,
-    Changes,
-    Mask,
-    Matched,
-    changed_cells,
-    describe,
-    matched,
-    plain_share,
-)
+from lookalike.verification.changes import PLAIN, Changes, Mask, changed_cells, describe
 from lookalike.verification.detail import shared_detail
 from lookalike.verification.geometry import Matrix, inverse
 from lookalike.verification.motion import Motion, residual_motion
 from lookalike.verification.overlap import Overlap, overlap
+from lookalike.verification.planes import Matched, matched, plain_share
 from lookalike.verification.refinement import correction, displacement
 from lookalike.verification.subject import Prepared
 
@@ -46,7 +39,7 @@ def inspect(first: Prepared, second: Prepared, alignment: Alignment) -> Inspecti
     matrix = alignment.matrix
     seen = _laid(first, second, matrix)
     for _ in range(CORRECTIONS):
-        step = None if seen is None else correction(seen.windows)
+        step = None if seen is None else seen.correction
         if seen is None or step is None or displacement(step, seen.fine.count.shape) < CLOSE_ENOUGH:
             break
         matrix = inverse(seen.common.to_grid) @ inverse(step) @ seen.common.to_grid @ matrix
@@ -60,7 +53,7 @@ def inspect(first: Prepared, second: Prepared, alignment: Alignment) -> Inspecti
     return Inspection(
         matrix,
         describe(seen.common, seen.planes, seen.fine, changed, noise, plain),
-        residual_motion(seen.windows, changed),
+        residual_motion(seen.windows, seen.correction, changed),
         seen.planes.sharpness,
         shared_detail(seen.fine, changed),
     )
@@ -76,12 +69,16 @@ def _changed_wherever(seen: _Laid) -> Mask:
     return changed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Laid:
     common: Overlap
     planes: Matched
     fine: Cells
     windows: Cells
+
+    @cached_property
+    def correction(self) -> Matrix | None:
+        return correction(self.windows)
 
 
 def _laid(first: Prepared, second: Prepared, matrix: Matrix) -> _Laid | None:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.verification.cells import Cells
-from lookalike.verification.refinement import LEAST_CERTAIN, LEAST_COUNT, centres, correction
+from lookalike.verification.geometry import Matrix
+from lookalike.verification.refinement import LEAST_CERTAIN, LEAST_COUNT, explained
 
 LEAST_CORRELATION = 0.5
 LARGEST_SHIFT = 4.0  # px
@@ -33,13 +34,11 @@ class Motion:
     residual: float = 0.0  # median residual in gray levels
 
 
-def residual_motion(windows: Cells, changed: Mask) -> Motion:
-    """Measure the shifts that are left, away from what changed."""
-    shift, certainty = windows.flow()
-    affine = correction(windows)
+def residual_motion(windows: Cells, affine: Matrix | None, changed: Mask) -> Motion:
+    """Measure the shifts that the affine map leaves, away from what changed."""
+    shift, certainty = windows.flow
     if affine is not None:
-        places = centres(shift.shape)
-        shift = shift - (places @ (affine[:2, :2] - np.eye(2)).T + affine[:2, 2]).astype(np.float32)
+        shift = shift - explained(affine, shift.shape)
     length = np.hypot(shift[..., 0], shift[..., 1])
     near = cv2.dilate(changed.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     seen = (certainty > LEAST_CERTAIN) & (windows.count > LEAST_COUNT) & ~near

@@ -41,6 +41,7 @@ class Prepared:
     subject: Subject
     pixels: NDArray[np.uint8] = field(repr=False)
     _halved: list[NDArray[np.uint8]] = field(default_factory=list, repr=False)
+    _halved_gray: list[NDArray[np.uint8]] = field(default_factory=list, repr=False)
 
     @property
     def record(self) -> Any:
@@ -72,12 +73,14 @@ class Prepared:
         """The proxy in gray."""
         return np.asarray(cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY), np.uint8)
 
-    def halved(self, times: int) -> NDArray[np.uint8]:
-        """The proxy, halved `times` times; at most down to 8 px."""
-        while len(self._halved) <= times:
-            last = self._halved[-1] if self._halved else None
-            self._halved.append(self.pixels if last is None else _half(last))
-        return self._halved[times]
+    def halved(self, times: int, *, is_gray: bool = False) -> NDArray[np.uint8]:
+        """The proxy in colour or gray, halved `times` times; at most down to 8 px."""
+        kept = self._halved_gray if is_gray else self._halved
+        if not kept:
+            kept.append(self.gray if is_gray else self.pixels)
+        while len(kept) <= times:
+            kept.append(_half(kept[-1]))
+        return kept[times]
 
     @cached_property
     def keypoints(self) -> Keypoints:

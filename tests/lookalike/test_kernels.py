@@ -6,9 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
+from lookalike.verification.cells import Cells
 from lookalike.verification.colours import _difference
+from lookalike.verification.geometry import orientation, scaling, translation
 from lookalike.verification.matching import MAX_DISTANCE, RATIO, matched
+from lookalike.verification.planes import REACH, SIGMA, _blurred
 from lookalike.verification.tiles import FEWEST_PIXELS, SMOOTH, STRUCTURED, TILE, correlated
+from lookalike.verification.warping import warped
 
 
 def test_matches_are_those_of_opencv_where_each_key_point_is_claimed_by_its_nearest() -> None:
@@ -66,3 +70,27 @@ def test_a_turn_and_stretch_of_all_colours_is_no_recolouring_and_one_of_some_blo
     assert recoloured == 0.0
     turned[:3, :, 1:] *= -1
     assert _difference(first, turned, mask)[2] == pytest.approx(0.25, abs=0.05)
+
+
+def test_planes_are_blurred_as_opencv_does() -> None:
+    plane = np.random.default_rng(4).uniform(0, 255, (24, 40)).astype(np.float32)
+    expected = cv2.GaussianBlur(plane, (2 * REACH + 1, 2 * REACH + 1), SIGMA)
+    assert np.abs(_blurred(plane) - expected).max() < 0.01
+
+
+def test_windows_are_the_sums_of_nine_cells() -> None:
+    sums = np.random.default_rng(5).random((5, 7, 19), np.float32)
+    padded = np.pad(sums, ((1, 1), (1, 1), (0, 0)))
+    expected = sum(padded[y : y + 5, x : x + 7] for y in range(3) for x in range(3))
+    assert np.allclose(Cells(sums).widened().sums, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("index", range(8))
+def test_a_whole_frame_turned_is_resized_to_what_warping_makes_of_it(index: int) -> None:
+    noise = np.random.default_rng(6).integers(0, 256, (90, 121, 3), np.uint8)
+    pixels = cv2.GaussianBlur(noise, (0, 0), 2)
+    size = (80, 104) if index >= 4 else (104, 80)
+    matrix = scaling(*size) @ orientation(index) @ scaling(1 / 121, 1 / 90)
+    centred = (translation(-0.5, -0.5) @ matrix @ translation(0.5, 0.5))[:2]
+    expected = cv2.warpAffine(pixels, centred, size, borderMode=cv2.BORDER_REPLICATE).astype(int)
+    assert np.abs(warped(pixels, matrix, size) - expected)[2:-2, 2:-2].max() <= 1
