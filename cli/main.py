@@ -15,6 +15,7 @@ from cli.commands.find import find
 from cli.commands.schedules import schedules
 from cli.commands.serve import serve
 from cli.commands.servers import api, migrate, worker
+from cli.commands.webhooks import webhooks
 from lookalike.errors import LookalikeError
 
 # Light imports only, here and at the top of the commands: `--help` must answer at once.
@@ -55,6 +56,7 @@ app.command(rich_help_panel=on_this_machine)(serve)
 app.command(rich_help_panel=on_this_machine)(differences)
 app.add_typer(decisions, name="decisions", rich_help_panel=on_this_machine)
 app.add_typer(schedules, name="schedules", rich_help_panel=on_this_machine)
+app.add_typer(webhooks, name="webhooks", rich_help_panel=on_this_machine)
 app.command(rich_help_panel=with_servers)(api)
 app.command(rich_help_panel=with_servers)(worker)
 app.command(rich_help_panel=with_servers)(migrate)

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lookalike import notices as life
-from lookalike.errors import InvalidInput, NotFound
+from lookalike.errors import Conflict, InvalidInput, NotFound
 from lookalike.ids import new_id
 from storage import contexts, notices
 from storage.models import Delivery, Notice, Webhook
@@ -57,6 +57,14 @@ def get(session: Session, webhook_id: uuid.UUID, client_id: str | None = None) -
     webhook = session.get(Webhook, webhook_id, populate_existing=True)
     if webhook is None or (client_id is not None and webhook.client_id != client_id):
         raise NotFound(f"There is no webhook {webhook_id}.")
+    return webhook
+
+
+def get_enabled(session: Session, webhook_id: uuid.UUID, client_id: str | None = None) -> Webhook:
+    """Return a webhook that can be sent something. Raises NotFound, Conflict."""
+    webhook = get(session, webhook_id, client_id)
+    if webhook.disabled_reason is not None:
+        raise Conflict("The webhook is disabled: enable it first.")
     return webhook
 
 

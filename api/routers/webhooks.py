@@ -23,7 +23,6 @@ from api.schemas.webhooks import (
     WebhookChange,
     WebhookView,
 )
-from lookalike.errors import Conflict
 from storage import deliveries, webhooks
 from storage.db import Session
 from storage.types import utc_now
@@ -123,9 +122,7 @@ def replay_deliveries(
     webhook_id: uuid.UUID, body: Replay, session: Transaction, client_id: ClientId
 ) -> Replayed:
     """Send notices again: some by id, or all that were missed since a time. Their `webhook-id` stays."""
-    webhook = webhooks.get(session, webhook_id, client_id)
-    if webhook.disabled_reason is not None:
-        raise Conflict("The webhook is disabled: enable it first.")
+    webhook = webhooks.get_enabled(session, webhook_id, client_id)
     if body.delivery_ids is not None:
         return Replayed(replayed=deliveries.replay(session, webhook.id, body.delivery_ids))
     now = utc_now()
@@ -146,9 +143,7 @@ def rotate_secret(
 @router.post("/{webhook_id}/test", status_code=202, responses=documented(409))
 def test_webhook(webhook_id: uuid.UUID, session: Transaction, client_id: ClientId) -> DeliveryView:
     """Send a notice of type `webhook.test` to this webhook alone; its delivery tells what became of it."""
-    webhook = webhooks.get(session, webhook_id, client_id)
-    if webhook.disabled_reason is not None:
-        raise Conflict("The webhook is disabled: enable it first.")
+    webhook = webhooks.get_enabled(session, webhook_id, client_id)
     delivery, notice = webhooks.test(session, webhook)
     return DeliveryView.of((delivery, notice))
 

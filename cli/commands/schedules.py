@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,13 +10,12 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from cli.commands.serve import DATA_DIR_HELP
+from cli.database import DataDir, opened
 
 if TYPE_CHECKING:
-    from storage.db import Database, Session
+    from storage.db import Session
     from storage.models import Schedule
     from storage.schedules import Run
-    from storage.settings import Settings
 
 schedules = typer.Typer(
     help="Jobs that are made by themselves, at times: list, add, run, pause.", no_args_is_help=True
@@ -26,9 +23,6 @@ schedules = typer.Typer(
 
 MOST_LISTED = 1000
 
-DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", metavar="DIR", help=DATA_DIR_HELP, show_default=False)
-]
 ContextId = Annotated[uuid.UUID, typer.Argument(metavar="CONTEXT", help="The context's id.")]
 ScheduleId = Annotated[uuid.UUID, typer.Argument(metavar="SCHEDULE", help="The schedule's id.")]
 
@@ -41,7 +35,7 @@ def list_schedules(
     """List schedules, when each is due next, and how its last run ended."""
     from storage import schedules as stored
 
-    with _opened(data_dir) as (_, database), database.reading() as session:
+    with opened(data_dir) as (_, database), database.reading() as session:
         found = stored.page(session, context, MOST_LISTED).items
         last = stored.last_runs(session, [schedule.id for schedule in found])
         for schedule in found:
@@ -82,7 +76,7 @@ def add(
     opens, dash, closes = (window or "").partition("-")
     if window is not None and not dash:
         raise InvalidSchedule(f"A window is written such as 22:00-06:00, not {window!r}.")
-    with _opened(data_dir) as (settings, database), database.transaction() as session:
+    with opened(data_dir) as (settings, database), database.transaction() as session:
         schedule = stored.create(
             session,
             context,
@@ -107,7 +101,7 @@ def runs(
     """List what became of a schedule's times, newest first."""
     from storage import schedules as stored
 
-    with _opened(data_dir) as (_, database), database.reading() as session:
+    with opened(data_dir) as (_, database), database.reading() as session:
         found = stored.get(session, None, schedule)
         for run in stored.runs(session, schedule, most).items:
             typer.echo(f"{_shown(run.row.fire_at, found)}  {_told(run)}")
@@ -120,7 +114,7 @@ def run(schedule: ScheduleId, data_dir: DataDir = None) -> None:
     from storage.db import clock
     from worker.schedules import run_now
 
-    with _opened(data_dir) as (settings, database), database.transaction() as session:
+    with opened(data_dir) as (settings, database), database.transaction() as session:
         context_id = stored.get(session, None, schedule).context_id
         # No message leaves from here: the job's shards are rows, and a worker that lives sends what was not.
         typer.echo(run_now(session, context_id, schedule, clock(session), settings))
@@ -143,33 +137,15 @@ def remove(schedule: ScheduleId, data_dir: DataDir = None) -> None:
     """Delete a schedule with the list of its runs. A job that it has made goes on."""
     from storage import schedules as stored
 
-    with _opened(data_dir) as (_, database), database.transaction() as session:
+    with opened(data_dir) as (_, database), database.transaction() as session:
         stored.delete(session, None, schedule)
-
-
-@contextmanager
-def _opened(data_dir: Path | None) -> Iterator[tuple[Settings, Database]]:
-    """Give the settings and the database that they name; the data directory's if they name none."""
-    from cli.schema import check_schema
-    from storage.db import Database
-    from storage.settings import Settings
-    from worker import logs
-
-    logs.set_up("error")
-    settings = Settings.load(**({"data_dir": data_dir} if data_dir else {}))
-    database = Database(settings.database_url)
-    try:
-        check_schema(database)
-        yield settings, database
-    finally:
-        database.dispose()
 
 
 def _change(schedule_id: uuid.UUID, data_dir: Path | None, **values: Any) -> None:
     from storage import schedules as stored
     from storage.db import clock
 
-    with _opened(data_dir) as (_, database), database.transaction() as session:
+    with opened(data_dir) as (_, database), database.transaction() as session:
         changed = stored.update(session, None, schedule_id, clock(session), **values)
         typer.echo(_line(changed, _last(session, changed)))
 

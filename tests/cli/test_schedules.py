@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from pathlib import Path
 
@@ -13,12 +12,6 @@ from cli.main import app
 from lookalike.errors import InvalidSchedule, InvalidSource, Unavailable
 from storage import contexts, jobs
 from storage.db import Database
-
-
-@pytest.fixture
-def data_dir(tmp_path: Path, migrated_file: Path) -> Path:
-    shutil.copyfile(migrated_file, tmp_path / "lookalike.db")
-    return tmp_path
 
 
 def run(data_dir: Path, *words: str) -> str:
