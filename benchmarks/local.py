@@ -162,8 +162,8 @@ def _run(path: str, size: int, shard: dict[str, Any]) -> dict[str, Any]:
     records = np.load(path, mmap_mode="r")[:size]
     started = time.process_time()
     votes = join.run(records, shard)
-    agreements = check.agreements(votes, records[votes["i"]], records[votes["j"]])
-    kept = votes[check.is_worth_verifying(votes, agreements)]
+    odds = check.odds_of_votes(votes, records[votes["i"]], records[votes["j"]])
+    kept = votes[check.are_worth_verifying(votes, odds)]
     pairs = np.unique(np.stack([kept["i"], kept["j"]], axis=1), axis=0)
     unit = 1 if sys.platform == "darwin" else 1024
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -27,21 +28,26 @@ def candidacy(a: np.void, b: np.void) -> dict[str, Any]:
     """Tell of two FEATURES records what makes them candidates; holds only what JSON can hold.
 
     `hash` is the comparison of hashes with the most bits to spare, or the least missing; None where one is
-    flat. `votes` are key points that agree on one place, at most 8; `thumbnails` how well they agree there.
+    flat. `votes` are key points that agree on one place, at most 8; `thumbnails` how likely the thumbnails
+    show one picture there, from 0 to 1.
     """
     both = np.array([a, b], FEATURES)
     found = [candidates(both, spec) for spec in plan(2)]
     votes = local.self_join(both["local"])
-    agreements = check.agreements(votes, both["local"][votes["i"]], both["local"][votes["j"]])
+    odds = check.odds_of_votes(votes, both["local"][votes["i"]], both["local"][votes["j"]])
     best = int(np.argmax(votes["votes"])) if len(votes) else None
     return {
         "is_candidate": any(len(pairs) for pairs in found),
         "hash": None if has_flag(both, Flag.FLAT).any() else _nearest(a, b),
         "votes": 0 if best is None else int(votes["votes"][best]),
         "votes_needed": check.VOTES_SURE,
-        "thumbnails": None if best is None else round(float(agreements[best]), 3),
-        "thumbnails_needed": check.AGREEMENT_LEAST,
+        "thumbnails": None if best is None else _likelihood(float(odds[best])),
+        "thumbnails_needed": _likelihood(check.ODDS_LEAST),
     }
+
+
+def _likelihood(odds: float) -> float:
+    return round(1 / (1 + math.exp(-odds)), 3)
 
 
 def _nearest(a: np.void, b: np.void) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from lookalike.columns import REGIONS, TRIMMED, TURNED, WHOLE, Columns
 from lookalike.features.coarse import COARSE_BITS
 from lookalike.features.record import Flag
+from lookalike.frames import maps_between
 from lookalike.hubs import Gathered, Gathering
 from lookalike.index import cost, planner
 from lookalike.index.bands import budgets
@@ -50,7 +51,7 @@ _BYTES_A_ROW = 160
 _BLOCK_ROWS = 4_000_000
 _SHARD_SECONDS = 5.0
 _ROWS_PUT_TOGETHER = 500_000
-_VOTES_AT_A_TIME = 10_000
+_LOOKED_AT_TOGETHER = 10_000
 
 
 class Kind(NamedTuple):
@@ -122,7 +123,7 @@ def _gathered(columns: Columns, spec: dict[str, Any], memory_bytes: int, gatheri
     elif "flat" in spec:
         parts = _flat_pairs(columns)
     else:
-        parts = _near_pairs(columns, spec, memory_bytes)
+        parts = _hash_pairs(columns, spec, memory_bytes)
     for i, j in parts:
         gathering.add(i, j)
     return gathering.result()
@@ -166,8 +167,53 @@ def _pieces(seen: range, others: range) -> Iterator[tuple[int, int, float]]:
             yield number, -1, brute
 
 
-def _near_pairs(columns: Columns, spec: dict[str, Any], memory_bytes: int) -> Parts:
-    """Pairs whose hashes are near, of the kinds, blocks and band of a shard."""
+class Near(NamedTuple):
+    """Hashes that are near: the images they are of, their columns, and how many bits they are apart."""
+
+    seen: NDArray[np.int64]
+    others: NDArray[np.int64]
+    seen_columns: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    bits: NDArray[np.int64]
+    is_negative: bool
+
+    def take(self, part: slice | NDArray[np.bool_]) -> Near:
+        """Return some of them."""
+        return Near(
+            self.seen[part],
+            self.others[part],
+            self.seen_columns[part],
+            self.columns[part],
+            self.bits[part],
+            self.is_negative,
+        )
+
+
+def _hash_pairs(columns: Columns, spec: dict[str, Any], memory_bytes: int) -> Parts:
+    """Pairs whose hashes are very near, or near and borne out by the thumbnails."""
+    for found in near_hashes(columns, spec, memory_bytes):
+        is_sure = (found.bits <= check.BITS_SURE) | found.is_negative
+        yield found.seen[is_sure], found.others[is_sure]
+        doubtful = found.take(~is_sure)
+        for start in range(0, len(doubtful.bits), _LOOKED_AT_TOGETHER):
+            part = doubtful.take(slice(start, start + _LOOKED_AT_TOGETHER))
+            kept = _are_borne_out(columns, part)
+            yield part.seen[kept], part.others[kept]
+
+
+def _are_borne_out(columns: Columns, found: Near) -> NDArray[np.bool_]:
+    """Tell which pairs the thumbnails bear out; where there is none, nothing speaks against them."""
+    first, second = columns.local_of(found.seen), columns.local_of(found.others)
+    kept: NDArray[np.bool_] = (first["thumbnail_width"] == 0) | (second["thumbnail_width"] == 0)
+    looked_at = ~kept & check.are_worth_a_look(found.bits, first, second)
+    part, first, second = found.take(looked_at), first[looked_at], second[looked_at]
+    maps = maps_between(first, second, part.seen_columns, part.columns)
+    kept[looked_at] = check.odds_of_hashes(part.bits, maps, first, second) >= check.ODDS_LEAST
+    return kept
+
+
+def near_hashes(columns: Columns, spec: dict[str, Any], memory_bytes: int) -> Iterator[Near]:
+    """Yield the hashes that are near, of the kinds, blocks and band of a shard."""
     step = max(1 << 12, memory_bytes // _BYTES_A_ROW)
     is_same = spec["seen"] == spec["others"]
     for seen_rows in _parts(range(*spec["seen"]), step):
@@ -227,6 +273,13 @@ class _Side(NamedTuple):
             words = ~words
         return cls(columns, np.tile(images, len(kinds)), words, hashes, is_negative)
 
+    def columns_of(self, places: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Return the columns of the hashes at some places of this side."""
+        ends = np.cumsum([len(images) for _, images in self.hashes])
+        numbers = np.array([column for column, _ in self.hashes], np.int64)
+        found: NDArray[np.int64] = numbers[np.searchsorted(ends, places, side="right")]
+        return found
+
     def bits(self, places: NDArray[np.integer]) -> NDArray[np.uint64]:
         """Return all 256 bits at some places of this side, as words."""
         found = np.empty((len(places), 4), np.uint64)
@@ -238,8 +291,8 @@ class _Side(NamedTuple):
         return ~found if self.is_negative else found
 
 
-def _within(seen: _Side, others: _Side, kind: Kind, band: int) -> Parts:
-    """Pairs of images near in the coarse hash, found by a join, and in all bits."""
+def _within(seen: _Side, others: _Side, kind: Kind, band: int) -> Iterator[Near]:
+    """Yield hashes near in the coarse bits, found by a join, and in all bits."""
     is_self = seen is others
     words = seen.words if is_self else np.concatenate([others.words, seen.words])
     stored = range(0 if is_self else len(others.words))
@@ -252,8 +305,18 @@ def _within(seen: _Side, others: _Side, kind: Kind, band: int) -> Parts:
     for shard in shards:
         for pairs in planner.stream_shard(coarse, shard):
             one, other = (pairs.i, pairs.j) if is_self else (pairs.j - len(stored), pairs.i)
-            near = distances(seen.bits(one), others.bits(other)) <= kind.radius
-            yield seen.images[one[near]], others.images[other[near]]
+            bits = distances(seen.bits(one), others.bits(other)).astype(np.int64)
+            # A picture may well be like its own regions.
+            near = (bits <= kind.radius) & (seen.images[one] != others.images[other])
+            one, other = one[near], other[near]
+            yield Near(
+                seen.images[one],
+                others.images[other],
+                seen.columns_of(one),
+                others.columns_of(other),
+                bits[near],
+                kind.is_negative,
+            )
 
 
 def _local_pairs(columns: Columns, spec: dict[str, Any], memory_bytes: int) -> Parts:
@@ -267,11 +330,10 @@ def _local_pairs(columns: Columns, spec: dict[str, Any], memory_bytes: int) -> P
             is_sure = votes["votes"] >= check.VOTES_SURE
             yield votes["i"][is_sure], votes["j"][is_sure]
             votes = votes[~is_sure]
-            for start in range(0, len(votes), _VOTES_AT_A_TIME):
-                part = votes[start : start + _VOTES_AT_A_TIME]
-                records = columns.local_of(part["i"]), columns.local_of(part["j"])
-                agreements = check.agreements(part, *records)
-                kept = part[check.is_worth_verifying(part, agreements)]
+            for start in range(0, len(votes), _LOOKED_AT_TOGETHER):
+                part = votes[start : start + _LOOKED_AT_TOGETHER]
+                odds = check.odds_of_votes(part, columns.local_of(part["i"]), columns.local_of(part["j"]))
+                kept = part[odds >= check.ODDS_LEAST]
                 yield kept["i"], kept["j"]
 
 

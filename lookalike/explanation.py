@@ -139,7 +139,7 @@ def _candidacy(found: dict[str, Any]) -> str:
     if found["votes"]:
         told.append(
             f"{found['votes']} key points vote for one place, "
-            f"where thumbnails agree to {found['thumbnails']:.2f}"
+            f"where the thumbnails are of one picture with a likelihood of {found['thumbnails']:.2f}"
         )
     else:
         told.append("no key points vote for one place")

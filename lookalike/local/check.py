@@ -1,191 +1,106 @@
-"""The cheap check before verification: lay one thumbnail over the other as the votes say, and compare.
+"""The cheap check before verification: lay thumbnails on each other as hashes or votes say.
 
-Chance votes tell a transform under which nothing fits. Tiles of the two thumbnails are correlated, at the
-nine shifts around the transform told, as that is only as good as the votes; the agreement is that of the
-best shift: half of the whole overlap's correlation, half of the mean over tiles, so that a large light
-and dark shape alone does not pass.
+Pictures of one template, such as receipts, have near hashes and vote for each other, whatever their words
+are. The check moves the map until the thumbnails fit (registration.py), measures how alike they are then
+(likeness.py), and weighs the measures. A pair whose odds are too low is not verified. What is sure without
+it passes unseen. The weights were learned by benchmarks/learn_check.py: two copies of a plain picture must
+agree better than two copies of a photo, and the more so the further apart their hashes are.
 """
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.compiled import compiled
-from lookalike.local.record import Records
+from lookalike.local.likeness import likeness, plain_shares
+from lookalike.local.record import KEYPOINT_COUNT, Records
 
-AGREEMENT_LEAST = 0.3
-"""Candidates below are not verified."""
-TILE_SIDE = 6
-TILE_LEAST = 16
-"""Pixels of a tile that must lie on the other picture for it to count."""
-OVERLAP_LEAST = 40
-TILE_VARIANCE = 16.0
-"""Gray levels squared: a tile where both pictures are flatter tells nothing."""
-NOISE = 20.0
-"""Variance that is added to tiles', so that faint ones count for less."""
-VOTES_SURE = 3
-"""Pairs with so many votes are verified whatever the thumbnails say: by chance photos have two at most."""
+ODDS_LEAST = -1.0
+"""Logarithm of the odds; pairs below are not verified."""
+VOTES_SURE = 8
+BITS_SURE = 40
+"""With so many votes, or so few bits apart, pairs are verified whatever the thumbnails say."""
+
+VOTES_BY_CHANCE = 2
+"""By chance photos have so many votes at most."""
+AGREEMENT_LEAST, HASH_AGREEMENT_LEAST = 0.35, 0.2
+"""Where nothing fits, for pairs of such votes and of hashes: the weights know of templates, not of chance."""
+NEVER = -99.0
+PLAIN_BITS, FARTHEST_BITS = 60.0, 105.0
+"""Hashes of pictures of one even ground count as so many bits further apart; beyond, they tell nothing."""
+TERM_COUNT = 11
+# What one more of each is worth: a vote or a bit, the measures of likeness, how plain the less plain picture
+# is, the key points of the picture that has fewer, as a share of the most; and the constant.
+_VOTE_WEIGHTS = np.array(
+    [0.916, 5.577, 3.905, 10.618, -9.714, -7.031, 7.555, -2.567, -9.011, 10.057, -15.792]
+)
+_HASH_WEIGHTS = np.array([-0.106, 6.494, 0.268, 7.073, -8.176, -6.959, 13.751, 2.172, -11.110, -0.207, 1.966])
 
 
-def is_worth_verifying(votes: NDArray[np.void], agreements: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Tell of votes (n,) VOTE with their agreements which pairs go on to verification."""
-    kept: NDArray[np.bool_] = (agreements >= AGREEMENT_LEAST) | (votes["votes"] >= VOTES_SURE)
+def odds_of_votes(votes: NDArray[np.void], first: Records, second: Records) -> NDArray[np.float64]:
+    """Return the odds (n,) of votes (n,) VOTE to be of copies; first, second (n,) LOCAL are those of i, j."""
+    maps = maps_of_votes(votes, first, second)
+    told = terms(votes["votes"], maps, first, second)
+    by_chance = (votes["votes"] <= VOTES_BY_CHANCE) & (_agreements(told) < AGREEMENT_LEAST)
+    return np.where(by_chance, NEVER, _weighed(told, _VOTE_WEIGHTS))
+
+
+def odds_of_hashes(
+    bits: NDArray[np.integer[Any]], maps: NDArray[np.float64], first: Records, second: Records
+) -> NDArray[np.float64]:
+    """Return the odds (n,) of pictures to be copies, of hashes so many bits apart, under maps (n, 2, 3)."""
+    told = terms(bits, maps, first, second)
+    return np.where(_agreements(told) < HASH_AGREEMENT_LEAST, NEVER, _weighed(told, _HASH_WEIGHTS))
+
+
+def are_worth_a_look(bits: NDArray[np.integer[Any]], first: Records, second: Records) -> NDArray[np.bool_]:
+    """Tell which pairs of hashes are not so far apart, for pictures so plain, that a look would be in vain.
+
+    Of ten pairs of one template this drops eight, at a fiftieth of the cost of a look.
+    """
+    plain = np.minimum(plain_shares(first), plain_shares(second))
+    near: NDArray[np.bool_] = bits + PLAIN_BITS * plain <= FARTHEST_BITS
+    return near
+
+
+def are_worth_verifying(votes: NDArray[np.void], odds: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Tell of votes (n,) VOTE with their odds which pairs go on to verification."""
+    kept: NDArray[np.bool_] = (odds >= ODDS_LEAST) | (votes["votes"] >= VOTES_SURE)
     return kept
 
 
-def agreements(votes: NDArray[np.void], first: Records, second: Records) -> NDArray[np.float32]:
-    """Return -1 to 1 for votes (n,) VOTE; first and second (n,) LOCAL are the records of their i and j."""
-    out = np.empty(len(votes), np.float32)
-    _agreements(
-        votes["transform"].astype(np.float64),
-        np.ascontiguousarray(votes["mirrored"]),
-        _sizes(first, "width", "height"),
-        _sizes(second, "width", "height"),
-        _sizes(first, "thumbnail_width", "thumbnail_height"),
-        _sizes(second, "thumbnail_width", "thumbnail_height"),
-        np.ascontiguousarray(first["thumbnail"]),
-        np.ascontiguousarray(second["thumbnail"]),
-        out,
-    )
-    return out
-
-
-def _sizes(records: Records, width: str, height: str) -> NDArray[np.int64]:
-    return np.stack([records[width], records[height]], axis=1).astype(np.int64)
-
-
-@compiled
-def _agreements(
-    transforms: NDArray[np.float64],
-    mirrored: NDArray[np.bool_],
-    frames: NDArray[np.int64],
-    other_frames: NDArray[np.int64],
-    sizes: NDArray[np.int64],
-    other_sizes: NDArray[np.int64],
-    thumbnails: NDArray[np.uint8],
-    others: NDArray[np.uint8],
-    out: NDArray[np.float32],
-) -> None:
-    for k in range(len(out)):
-        a = thumbnails[k][: sizes[k, 0] * sizes[k, 1]].reshape((sizes[k, 1], sizes[k, 0]))
-        b = others[k][: other_sizes[k, 0] * other_sizes[k, 1]].reshape((other_sizes[k, 1], other_sizes[k, 0]))
-        step = _between_thumbnails(
-            transforms[k], mirrored[k], frames[k], other_frames[k], sizes[k], other_sizes[k]
-        )
-        determinant = step[0, 0] * step[1, 1] - step[0, 1] * step[1, 0]
-        # The one that shows the scene larger is sampled at the pixels of the other, which are the coarser.
-        if abs(determinant) > 1.05:
-            out[k] = _best_shift(b, a, _undone(step, determinant))
-        else:
-            out[k] = _best_shift(a, b, step)
-
-
-@compiled
-def _between_thumbnails(
-    transform: NDArray[np.float64],
-    mirrored: bool,
-    frame: NDArray[np.int64],
-    other_frame: NDArray[np.int64],
-    size: NDArray[np.int64],
-    other_size: NDArray[np.int64],
+def terms(
+    told: NDArray[np.integer[Any]], maps: NDArray[np.float64], first: Records, second: Records
 ) -> NDArray[np.float64]:
-    """Return the (2, 3) map from pixels of one thumbnail to the other's, from that between frames."""
-    kx, ky = size[0] / frame[0], size[1] / frame[1]
-    lx, ly = other_size[0] / other_frame[0], other_size[1] / other_frame[1]
-    a, b, tx, ty = transform
-    step = np.empty((2, 3))
-    # Pixel centres lie at (p + 0.5) k - 0.5.
-    cx, cy = 0.5 / kx - 0.5, 0.5 / ky - 0.5
-    step[0, 0], step[0, 1] = lx * a / kx, -lx * b / ky
-    step[1, 0], step[1, 1] = ly * b / kx, ly * a / ky
-    step[0, 2] = lx * (a * cx - b * cy + tx + 0.5) - 0.5
-    step[1, 2] = ly * (b * cx + a * cy + ty + 0.5) - 0.5
-    if mirrored:
-        last = size[0] - 1
-        step[0, 2] += step[0, 0] * last
-        step[1, 2] += step[1, 0] * last
-        step[0, 0], step[1, 0] = -step[0, 0], -step[1, 0]
-    return step
+    """Return what is weighed (n, 11); told (n,) are votes or bits."""
+    plain = np.minimum(plain_shares(first), plain_shares(second))
+    key_points = np.minimum(first["count"], second["count"]) / KEYPOINT_COUNT
+    return np.column_stack([told, likeness(maps, first, second), plain, key_points, np.ones(len(told))])
 
 
-@compiled
-def _undone(step: NDArray[np.float64], determinant: float) -> NDArray[np.float64]:
-    back = np.empty((2, 3))
-    back[0, 0], back[0, 1] = step[1, 1] / determinant, -step[0, 1] / determinant
-    back[1, 0], back[1, 1] = -step[1, 0] / determinant, step[0, 0] / determinant
-    back[0, 2] = -(back[0, 0] * step[0, 2] + back[0, 1] * step[1, 2])
-    back[1, 2] = -(back[1, 0] * step[0, 2] + back[1, 1] * step[1, 2])
-    return back
+def _agreements(terms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Half the correlation of the whole, half that of tiles: one large shape is not enough."""
+    agreements: NDArray[np.float64] = 0.5 * (terms[:, 2] + terms[:, 3])
+    return agreements
 
 
-@compiled
-def _best_shift(a: NDArray[np.uint8], b: NDArray[np.uint8], step: NDArray[np.float64]) -> float:
-    best = -1.0
-    for dy in range(-1, 2):
-        for dx in range(-1, 2):
-            best = max(best, _agreement(a, b, step, dx, dy))
-    return best
+def _weighed(terms: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    # Not as a product of matrices: their last bit depends on how many rows there are.
+    odds: NDArray[np.float64] = (terms * weights).sum(axis=1)
+    return odds
 
 
-@compiled
-def _agreement(
-    a: NDArray[np.uint8], b: NDArray[np.uint8], step: NDArray[np.float64], dx: int, dy: int
-) -> float:
-    """Return how well a agrees with b under the map, shifted by whole pixels of b."""
-    whole = np.zeros(6)
-    tile = np.zeros(6)
-    tiles = 0
-    told = 0.0
-    for top in range(0, a.shape[0], TILE_SIDE):
-        for left in range(0, a.shape[1], TILE_SIDE):
-            tile[:] = 0
-            for y in range(top, min(top + TILE_SIDE, a.shape[0])):
-                for x in range(left, min(left + TILE_SIDE, a.shape[1])):
-                    u = step[0, 0] * x + step[0, 1] * y + step[0, 2] + dx
-                    v = step[1, 0] * x + step[1, 1] * y + step[1, 2] + dy
-                    if 0 <= u < b.shape[1] - 1.001 and 0 <= v < b.shape[0] - 1.001:
-                        _add(tile, np.float64(a[y, x]), _sampled(b, u, v))
-            whole += tile
-            if tile[0] >= TILE_LEAST and max(_variance(tile, 1, 3), _variance(tile, 2, 4)) > TILE_VARIANCE:
-                tiles += 1
-                told += _correlation(tile, NOISE)
-    if whole[0] < OVERLAP_LEAST:
-        return -1.0
-    correlation = _correlation(whole, 4.0)
-    mean = told / tiles if tiles else correlation
-    return 0.5 * correlation + 0.5 * mean
-
-
-@compiled
-def _add(sums: NDArray[np.float64], p: float, q: float) -> None:
-    """Add a pixel of each picture to the sums: count, p, q, p p, q q, p q."""
-    sums[0] += 1
-    sums[1] += p
-    sums[2] += q
-    sums[3] += p * p
-    sums[4] += q * q
-    sums[5] += p * q
-
-
-@compiled
-def _variance(sums: NDArray[np.float64], mean: int, square: int) -> float:
-    return max(0.0, float(sums[square] / sums[0] - (sums[mean] / sums[0]) ** 2))
-
-
-@compiled
-def _correlation(sums: NDArray[np.float64], noise: float) -> float:
-    shared = sums[5] / sums[0] - sums[1] * sums[2] / sums[0] ** 2
-    return float(shared / math.sqrt(_variance(sums, 1, 3) * _variance(sums, 2, 4) + noise))
-
-
-@compiled
-def _sampled(image: NDArray[np.uint8], x: float, y: float) -> float:
-    """Return image at (x, y) between its pixels."""
-    left, top = int(x), int(y)
-    across, down = x - left, y - top
-    upper = image[top, left] * (1 - across) + image[top, left + 1] * across
-    lower = image[top + 1, left] * (1 - across) + image[top + 1, left + 1] * across
-    return float(upper * (1 - down) + lower * down)
+def maps_of_votes(votes: NDArray[np.void], first: Records, second: Records) -> NDArray[np.float64]:
+    """Return the maps (n, 2, 3) between frames of side one that votes tell between frames of pixels."""
+    a, b, tx, ty = votes["transform"].astype(np.float64).T
+    width, height = first["width"].astype(np.float64), first["height"].astype(np.float64)
+    # Pixel centres lie at p + 0.5.
+    across = np.stack([a * width, -b * height, tx + 0.5 * (1 - a + b)], axis=1) / second["width"][:, None]
+    down = np.stack([b * width, a * height, ty + 0.5 * (1 - b - a)], axis=1) / second["height"][:, None]
+    maps = np.stack([across, down], axis=1)
+    mirrored = votes["mirrored"]
+    maps[mirrored, :, 2] += maps[mirrored, :, 0]
+    maps[mirrored, :, 0] *= -1
+    return maps

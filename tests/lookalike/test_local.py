@@ -238,9 +238,10 @@ def test_the_vocabulary_is_closed_under_mirroring() -> None:
 def test_the_cheap_check_keeps_copies_and_drops_chance() -> None:
     rows = collection()
     votes = join.self_join(rows)
-    agreements = check.agreements(votes, rows[votes["i"]], rows[votes["j"]])
-    assert check.is_worth_verifying(votes, agreements).all()
-    # The same transforms, between pictures that have nothing in common.
+    odds = check.odds_of_votes(votes, rows[votes["i"]], rows[votes["j"]])
+    assert check.are_worth_verifying(votes, odds).all()
+    # The same transforms, between pictures that have nothing in common, and as few votes as chance gives.
+    votes["votes"] = check.VOTES_BY_CHANCE
     others = (votes["j"] + 4) % len(rows)
-    chance = check.agreements(votes, rows[votes["i"]], rows[others])
-    assert np.mean(chance < check.AGREEMENT_LEAST) > 0.8
+    chance = check.odds_of_votes(votes, rows[votes["i"]], rows[others])
+    assert np.mean(chance < check.ODDS_LEAST) > 0.8
