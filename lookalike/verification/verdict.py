@@ -30,6 +30,12 @@ SOLID = 0.75  # share of the changes
 
 MOST_DETAIL_GONE = 15.0  # of 100
 DRAWN = 0.7  # share of three colours
+# Three colours that a photo has nowhere else, as a share of what changed, less what the other picture has of
+# them: 0.48 and up for logos and stickers, 0.23 at most where an object was painted out of what agrees still.
+# Where less agrees, a garment that was painted out has as much, but is not as even, nor as small.
+FOREIGN, CLEARLY_FOREIGN, EVENLY_FOREIGN, LARGEST_LOGO = 0.38, 0.45, 0.27, 0.38
+# Of the pixels that did not change in structure, those that are as they were, to the level.
+UNTOUCHED_REST = 0.9
 SMALLEST_OBJECT, WHOLE_FRAME = 0.125, 0.95  # shares of the area
 # What is left where the main object was painted out: pixels as they were, and not of one tone only.
 LEFT, LEFT_SPREAD = 0.25, 8.0
@@ -130,7 +136,7 @@ def reconsidered(verdict: Verdict, overlap: float, agreement: Agreement, seen: I
         if agreement.tile < STANDING:
             return Verdict("nothing", "few_common_key_points_and_pixels_differ")
         return Verdict("series", "things_moved")
-    if _is_moved_camera(seen, agreement):
+    if _is_moved_camera(seen, agreement) and not _is_logo(changes):
         return Verdict("series", "camera_moved")
     return verdict
 
@@ -149,7 +155,11 @@ def _reconsidered_graphic(verdict: Verdict, agreement: Agreement, seen: Inspecti
 
 
 def _is_recoloured(agreement: Agreement, changes: Changes) -> bool:
-    if agreement.recoloured > (RECOLOURED_AT_ALL if _is_sticker(changes) else RECOLOURED_IN_GRAPHICS):
+    limit = RECOLOURED_IN_GRAPHICS
+    if _is_sticker(changes):
+        # The sticker's own area has other colours, however large it is.
+        limit = max(RECOLOURED_AT_ALL, changes.share + RECOLOURED_IN_GRAPHICS)
+    if agreement.recoloured > limit:
         return True
     return agreement.colour_spread > APART and agreement.same > UNTOUCHED
 
@@ -187,7 +197,25 @@ def _is_laid_over(changes: Changes, agreement: Agreement) -> bool:
     is_sticker = _is_sticker(changes) and changes.drawn > DRAWN
     is_writing = bool(changes.boxes) and not changes.is_compact and changes.plain < PLAIN
     is_seen = changes.share < LARGEST_STICKER and agreement.good >= STILL_SEEN
+    if _is_logo(changes) and _is_rest_untouched(changes, agreement):
+        return True
     return is_seen and _is_as_it_was(agreement) and (is_writing or is_sticker)
+
+
+def _is_logo(changes: Changes) -> bool:
+    """Whether a photo got an even shape of colours that it has nowhere else."""
+    is_even = changes.flat - changes.exchange.colours > EVENLY_FOREIGN
+    is_even_shape = is_even and _is_sticker(changes) and changes.share < LARGEST_LOGO
+    return is_even_shape and _foreign(changes) > CLEARLY_FOREIGN
+
+
+def _foreign(changes: Changes) -> float:
+    """Share of what changed in colours that only one has, and nowhere else: drawn, not painted to hide."""
+    return changes.bold - changes.exchange.colours if changes.plain < PLAIN else 0.0
+
+
+def _is_rest_untouched(changes: Changes, agreement: Agreement) -> bool:
+    return agreement.same > UNTOUCHED_REST * (1 - changes.share)
 
 
 def _is_as_it_was(agreement: Agreement) -> bool:
@@ -197,7 +225,8 @@ def _is_as_it_was(agreement: Agreement) -> bool:
 def _is_most_gone(overlap: float, seen: Inspection) -> bool:
     """Whether the main object was painted out, and the rest left as it was."""
     changes = seen.changes
-    is_object = changes.is_compact and changes.drawn < DRAWN and changes.share > SMALLEST_OBJECT
+    is_drawn = changes.drawn > DRAWN or _foreign(changes) > FOREIGN
+    is_object = changes.is_compact and not is_drawn and changes.share > SMALLEST_OBJECT
     return seen.shared_detail < MOST_DETAIL_GONE and overlap > WHOLE_FRAME and is_object
 
 

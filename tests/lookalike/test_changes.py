@@ -96,6 +96,22 @@ def test_a_picture_without_its_main_object_shares_no_detail_and_is_edited() -> N
     assert min(right, bottom) > 0.65
 
 
+@pytest.mark.parametrize("colours", [((110, 120, 100), (150, 130, 160)), ((200, 60, 90), (55, 195, 165))])
+def test_a_logo_on_the_main_object_hides_most_detail_and_is_laid_over_all_the_same(
+    colours: tuple[tuple[int, int, int], tuple[int, int, int]],
+) -> None:
+    mask = Image.new("L", PHOTO.size)
+    ImageDraw.Draw(mask).ellipse((170, 90, 470, 330), fill=255)
+    plate = scene(cup=False)
+    plate.paste(PHOTO, (0, 0), mask)
+    marked = plate.copy()
+    ImageDraw.Draw(marked).rectangle((145, 75, 495, 337), fill=colours[0])
+    ImageDraw.Draw(marked).ellipse((200, 110, 440, 300), fill=colours[1])
+    found = compare(plate, marked)
+    assert found.evidence["shared_detail"] <= 15
+    assert (found.relation, found.similarity >= 80) == ("overlaid", True)
+
+
 def test_a_picture_that_lacks_a_part_of_its_object_shares_most_detail() -> None:
     found = compare(scene(cup=True), scene(cup=True, chip=True))
     assert found.evidence["shared_detail"] >= 70
