@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.sorted_sets import distinct, union
+
 LEAST_DEGREE = 256
 
 
@@ -58,7 +60,7 @@ class Gathering:
         return Gathered(np.stack([keys >> 32, keys & 0xFFFFFFFF], axis=1), self._links)
 
     def _unique(self) -> NDArray[np.int64]:
-        return np.unique(np.concatenate([np.empty(0, np.int64), *self._parts]))
+        return union(np.empty(0, np.int64), *self._parts)
 
     def _compact(self) -> None:
         keys = self._unique()
@@ -83,11 +85,11 @@ class Gathering:
 def together(pairs: NDArray[np.int64], links: NDArray[np.int64]) -> Gathered:
     """Return what several have gathered as one; whoever is a hub for one of them is a hub for all."""
     if len(links):
-        hubs = np.unique(links)
+        hubs = distinct(links)
         is_inside = np.isin(pairs, hubs).all(axis=1)
         links = linked(np.concatenate([links, pairs[is_inside]]))
         pairs = pairs[~is_inside]
-    keys = np.unique(pairs[:, 0] << 32 | pairs[:, 1])
+    keys = distinct(pairs[:, 0] << 32 | pairs[:, 1])
     return Gathered(np.stack([keys >> 32, keys & 0xFFFFFFFF], axis=1), links)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from lookalike.decisions import VERDICTS, Decided
 from lookalike.errors import InvalidInput, NotFound
 from lookalike.ids import new_id
+from lookalike.sorted_sets import holds
 from storage import arrays
 from storage.inserts import insert_into
 from storage.models import Content, Context, Decision, Image
@@ -194,7 +195,7 @@ def names(session: Session, context_id: uuid.UUID, sha256s: Iterable[bytes]) -> 
 
 
 def among(session: Session, context_id: uuid.UUID, contents: np.ndarray) -> Decided:
-    """Return what was decided about pairs of these contents, ordered by content ids."""
+    """Return what was decided about pairs of these sorted contents, ordered by content ids."""
     low, high = aliased(Content), aliased(Content)
     verdict = case({name: place for place, name in enumerate(VERDICTS)}, value=Decision.verdict)
     query = (
@@ -206,7 +207,7 @@ def among(session: Session, context_id: uuid.UUID, contents: np.ndarray) -> Deci
     one, other, place = arrays.columns(session, query)
     # By hash one of the two is lower, by id it may be the other.
     ends = np.stack([np.minimum(one, other), np.maximum(one, other), place])
-    ends = ends[:, np.isin(one, contents) & np.isin(other, contents)]
+    ends = ends[:, holds(contents, one) & holds(contents, other)]
     return Decided(*ends[:, np.lexsort((ends[1], ends[0]))])
 
 

@@ -28,6 +28,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from lookalike.errors import InvalidInput, NotFound
 from lookalike.ids import checked_image_id
+from lookalike.sorted_sets import distinct
 from lookalike.version import EXTRACTOR_VERSION
 from storage import arrays, contexts, removals
 from storage.models import Content, Image
@@ -71,11 +72,7 @@ class Snapshot:
     @cached_property
     def distinct_contents(self) -> np.ndarray:
         """The contents of the images, each once, ascending."""
-        # Not np.unique, which hashes: what comes nearly in order is sorted in a hundredth of the time.
-        ordered = np.sort(self.content_ids, kind="stable")
-        is_first = np.ones(len(ordered), bool)
-        is_first[1:] = ordered[1:] != ordered[:-1]
-        return ordered[is_first]
+        return distinct(self.content_ids)
 
 
 def put_stored(session: Session, context_id: uuid.UUID, image_id: str, content: Content) -> Image:

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from lookalike import relations
+from lookalike.sorted_sets import distinct, holds, union
 from storage import arrays
 from storage.db import is_sqlite
 from storage.inserts import insert_into
@@ -123,7 +124,7 @@ def among(session: Session, contents: np.ndarray, floor_tenths: int, engine_vers
             parts.append(arrays.columns(session, query))
     whole = [np.concatenate(columns) for columns in zip(*parts, strict=True)]
     # Not asked of the database: it might try each content with each other one.
-    inside = np.isin(whole[0], contents) & np.isin(whole[1], contents)
+    inside = holds(contents, whole[0]) & holds(contents, whole[1])
     return _ordered([column[inside] for column in whole])
 
 
@@ -135,16 +136,16 @@ def connected(
     Only matches of at least floor_tenths between the distinct, sorted contents count; so the answer is whole
     connected components, found by as many queries as the longest way has steps.
     """
-    reached = np.intersect1d(seeds, contents)
+    reached = distinct(seeds[holds(contents, seeds)])
     frontier = reached
     parts = [_columns([])]
     while len(frontier):
         found = _touching(session, frontier, floor_tenths, engine_version)
-        inside = np.isin(found[0], contents) & np.isin(found[1], contents)
+        inside = holds(contents, found[0]) & holds(contents, found[1])
         parts.append([column[inside] for column in found])
-        ends = np.unique(np.concatenate(parts[-1][:2]))
-        frontier = np.setdiff1d(ends, reached, assume_unique=True)
-        reached = np.union1d(reached, frontier)
+        ends = union(*parts[-1][:2])
+        frontier = ends[~holds(reached, ends)]
+        reached = union(reached, frontier)
     # A match is met from both its ends.
     whole = _ordered([np.concatenate(columns) for columns in zip(*parts, strict=True)])
     first = np.ones(len(whole), bool)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lookalike.decisions import Decided
 from lookalike.ids import new_id
+from lookalike.sorted_sets import distinct, holds, union
 from lookalike.succession import Change, Members, Succession, succession
 from lookalike.version import ENGINE_VERSION
 from storage import decisions, lineages, matches
@@ -120,16 +121,16 @@ def _regrouped(
 ) -> _Regrouped:
     contents = snapshot.distinct_contents
     if last is not None and last.image_data is not None and last.engine_version == ENGINE_VERSION:
-        touched = np.union1d(_touched(last, snapshot), _decided_since(last, decided))
+        touched = union(_touched(last, snapshot), _decided_since(last, decided))
         seeds = _listed_with(live, touched)
         if len(seeds) <= most_touched * len(contents):
             reached, found = matches.connected(session, seeds, contents, threshold_tenths, ENGINE_VERSION)
             check()
-            part = snapshot[np.isin(snapshot.content_ids, reached)]
-            is_member = np.isin(live.listed["content"], np.union1d(reached, touched))
+            part = snapshot[holds(reached, snapshot.content_ids)]
+            is_member = holds(union(reached, touched), live.listed["content"])
             is_member &= live.listed["is_related"] == 0
             groups = regrouping.grouped(session, part, found, decided, threshold_tenths, check)
-            return _Regrouped(groups, np.unique(live.version[is_member]))
+            return _Regrouped(groups, distinct(live.version[is_member]))
     found = matches.among(session, contents, threshold_tenths, ENGINE_VERSION)
     check()
     groups = regrouping.grouped(session, snapshot, found, decided, threshold_tenths, check)
@@ -147,7 +148,7 @@ def _touched(last: Grouping, snapshot: Snapshot) -> Integers:
         is_same = (rows[places] == snapshot.row_ids) & (contents[places] == snapshot.content_ids)
     is_kept = np.zeros(len(rows), bool)
     is_kept[places[is_same]] = True
-    return np.union1d(snapshot.content_ids[~is_same], contents[~is_kept])
+    return union(snapshot.content_ids[~is_same], contents[~is_kept])
 
 
 def _decided_since(last: Grouping, decided: Decided) -> Integers:
@@ -158,7 +159,7 @@ def _decided_since(last: Grouping, decided: Decided) -> Integers:
     """
     before = unsqueezed(last.decision_data, columns=3)
     both, counts = np.unique(np.concatenate([before, _table(decided)]), axis=0, return_counts=True)
-    return np.unique(both[counts == 1, :2])
+    return distinct(both[counts == 1, :2])
 
 
 def _table(decided: Decided) -> Integers:
@@ -172,8 +173,8 @@ def _listed_with(live: Live, touched: Integers) -> Integers:
     together is among them, though its own matches may be forgotten.
     """
     is_taken_apart = np.zeros(len(live), bool)
-    is_taken_apart[live.version[np.isin(live.listed["content"], touched)]] = True
-    return np.union1d(touched, live.listed["content"][is_taken_apart[live.version]])
+    is_taken_apart[live.version[holds(touched, live.listed["content"])]] = True
+    return union(touched, live.listed["content"][is_taken_apart[live.version]])
 
 
 def _staged(live: Live, made: _Regrouped, ids: list[uuid.UUID]) -> _Staged:

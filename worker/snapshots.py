@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.columns import Columns
+from lookalike.sorted_sets import holds, union
 from lookalike.version import EXTRACTOR_VERSION
 from storage import arrays, contents
 from storage.db import Session
@@ -104,9 +105,10 @@ def _rows(
         if is_sparse or not _is_proven(session, files):
             files.set_aside()
             return None
-        missing = np.setdiff1d(wanted, known)
+        ordered = np.sort(known)
+        missing = np.sort(wanted[~holds(ordered, wanted)])
         if len(missing):
-            files.save_proof(_proof(session, np.union1d(files.proof()["content"], missing)))
+            files.save_proof(_proof(session, union(files.proof()["content"], missing)))
             _append(files, tools, session, missing, check)
             known = np.concatenate([known, missing])
     order = np.argsort(known, kind="stable")

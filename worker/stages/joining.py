@@ -110,4 +110,5 @@ def _joined_before(session: Session, job: Job) -> NDArray[np.int64] | None:
     first = shards.first_of(session, last.id, life.JOIN) if last else None
     if first is None or first.input.get("engine_version") != ENGINE_VERSION:
         return None
-    return np.setdiff1d(unpacked(first.input_data), first.input.get("hubs", []))
+    joined = unpacked(first.input_data)
+    return joined[~np.isin(joined, first.input.get("hubs", []))]
