@@ -13,7 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from markupsafe import Markup, escape
 from pydantic.json_schema import models_json_schema
 
-from api import browsers, pages, problems
+from api import browsers, pages, problems, sent
 from api.authentication import OPEN_PATHS
 from api.schemas.comparisons import ComparisonAsked, SimilarAsked
 
@@ -56,6 +56,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
         summary=app.summary,
         description=app.description,
         routes=app.routes,
+        webhooks=sent.router.routes,
         tags=app.openapi_tags,
     )
     _add_models(described["components"]["schemas"])
@@ -72,9 +73,9 @@ def _described(app: FastAPI) -> dict[str, Any]:
 
 
 def operations(described: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Give all operations of an OpenAPI document."""
-    for path in described["paths"].values():
-        yield from path.values()
+    """Give all operations of an OpenAPI document, what is sent to webhooks too."""
+    for methods in [*described["paths"].values(), *described["webhooks"].values()]:
+        yield from methods.values()
 
 
 def _add_models(schemas: dict[str, Any]) -> None:
@@ -108,6 +109,8 @@ def _page(described: dict[str, Any], *, is_asked: bool) -> Response:
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
             by_tag[operation["tags"][0]].append((method.upper(), path, operation))
+    for kind, methods in described["webhooks"].items():
+        by_tag["webhooks"].append(("SENT", kind, methods["post"]))
     schemas = described["components"]["schemas"]
     pages.templates.filters["marked"] = _marked
     return pages.page(

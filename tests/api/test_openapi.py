@@ -53,7 +53,7 @@ def test_whatever_is_sent_is_answered_as_described(
 def test_every_operation_is_told_in_words(working: httpx.Client) -> None:
     described = working.get("/openapi.json").json()
     tags = {tag["name"] for tag in described["tags"]}
-    for path, methods in described["paths"].items():
+    for path, methods in [*described["paths"].items(), *described["webhooks"].items()]:
         for operation in methods.values():
             assert set(operation["tags"]) <= tags
             assert operation["summary"][0].isupper(), path
@@ -64,4 +64,5 @@ def test_the_docs_are_readable_without_a_network(working: httpx.Client) -> None:
     page = working.get("/docs").text
     assert "Two images of the context" in page
     assert "/v1/jobs/{job_id}/groups" in page
+    assert "A schedule could not make its job" in page
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', page)
