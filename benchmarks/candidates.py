@@ -100,15 +100,16 @@ def main() -> None:
 def collected(path: Path, count: int, photos: float, seed: int = 1) -> Collection:
     """Return so many pictures, a share of them photos."""
     rng = random.Random(seed)
-    parts = list(_parts(path))
+    # As files at once: fifteen thousand pictures would fill the memory.
+    parts = [_jpeg(part) for part in _parts(path)]
     rng.shuffle(parts)
     parts = parts[: round(count * photos)]
-    made: list[tuple[str, Image.Image]] = [("photo", part) for part in parts]
+    made = [("photo", part) for part in parts]
     for number in range(count - len(parts)):
         draw = DRAWN[number % len(DRAWN)]
-        made.append((draw.__name__, styled(draw(rng), number // len(DRAWN) % TEMPLATES)))
+        made.append((draw.__name__, _jpeg(styled(draw(rng), number // len(DRAWN) % TEMPLATES))))
     rng.shuffle(made)
-    files = [_jpeg(image) for _, image in made]
+    files = [file for _, file in made]
     extract(files[0])
     start = time.process_time()
     extracted = [extract(file) for file in files]
