@@ -41,12 +41,12 @@ from lookalike.local import join as local
 
 LONGEST_SIDE = 1100
 PHOTO_WEIGHT, COPY_WEIGHT = 3.0, 5.0
-RIDGE = 1.0
+RIDGE = 30.0
 MOST_OTHERS = 30_000
 
 
 class Looked(NamedTuple):
-    """What is found of some pictures: pairs (n, 2), the terms (n, 11) weighed, and pairs sure without."""
+    """What is found of some pictures: pairs (n, 2), the terms (n, 10) weighed, and pairs sure without."""
 
     hash_pairs: NDArray[np.int64]
     hash_terms: NDArray[np.float64]

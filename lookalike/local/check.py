@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.local.likeness import likeness, plain_shares
-from lookalike.local.record import KEYPOINT_COUNT, Records
+from lookalike.local.record import Records
 
 ODDS_LEAST = -1.0
 """Logarithm of the odds; pairs below are not verified."""
@@ -30,13 +30,11 @@ AGREEMENT_LEAST, HASH_AGREEMENT_LEAST = 0.35, 0.2
 NEVER = -99.0
 PLAIN_BITS, FARTHEST_BITS = 60.0, 105.0
 """Hashes of pictures of one even ground count as so many bits further apart; beyond, they tell nothing."""
-TERM_COUNT = 11
+TERM_COUNT = 10
 # What one more of each is worth: a vote or a bit, the measures of likeness, how plain the less plain picture
-# is, the key points of the picture that has fewer, as a share of the most; and the constant.
-_VOTE_WEIGHTS = np.array(
-    [0.916, 5.577, 3.905, 10.618, -9.714, -7.031, 7.555, -2.567, -9.011, 10.057, -15.792]
-)
-_HASH_WEIGHTS = np.array([-0.106, 6.494, 0.268, 7.073, -8.176, -6.959, 13.751, 2.172, -11.110, -0.207, 1.966])
+# is; and the constant.
+_VOTE_WEIGHTS = np.array([0.812, 4.276, 1.449, 5.450, -3.967, -4.050, 5.058, -2.283, -7.393, -4.290])
+_HASH_WEIGHTS = np.array([-0.089, 5.520, -1.626, 3.757, -3.724, -4.188, 9.746, 1.867, -9.852, 2.242])
 
 
 def odds_of_votes(votes: NDArray[np.void], first: Records, second: Records) -> NDArray[np.float64]:
@@ -74,10 +72,9 @@ def are_worth_verifying(votes: NDArray[np.void], odds: NDArray[np.floating[Any]]
 def terms(
     told: NDArray[np.integer[Any]], maps: NDArray[np.float64], first: Records, second: Records
 ) -> NDArray[np.float64]:
-    """Return what is weighed (n, 11); told (n,) are votes or bits."""
+    """Return what is weighed (n, 10); told (n,) are votes or bits."""
     plain = np.minimum(plain_shares(first), plain_shares(second))
-    key_points = np.minimum(first["count"], second["count"]) / KEYPOINT_COUNT
-    return np.column_stack([told, likeness(maps, first, second), plain, key_points, np.ones(len(told))])
+    return np.column_stack([told, likeness(maps, first, second), plain, np.ones(len(told))])
 
 
 def _agreements(terms: NDArray[np.float64]) -> NDArray[np.float64]:
