@@ -115,17 +115,23 @@ def _evidence(evidence: dict[str, Any]) -> Iterator[str]:
     if (candidates := evidence.get("candidacy")) is not None:
         yield _candidacy(candidates)
     if (points := evidence.get("key_points")) is not None:
-        first, second = points["counts"]
-        yield (
-            f"Key points: of {first} and {second}, {points['matched']} pairs look alike, "
-            f"of which {points['inliers']} agree on one place."
-        )
+        yield _key_points(points)
     if (agreement := evidence.get("agreement")) is not None:
         yield (
             f"Pixels: {agreement['good']:.0%} of the tiles agree, "
             f"with a median correlation of {agreement['tile']:.2f}."
         )
     yield f"Shared detail: {evidence['shared_detail']:g} of 100."
+
+
+def _key_points(found: dict[str, Any]) -> str:
+    if found["counts"] is None:
+        return "Key points: not looked for, as whole frame on whole frame leaves nothing to ask."
+    first, second = found["counts"]
+    return (
+        f"Key points: of {first} and {second}, {found['matched']} pairs look alike, "
+        f"of which {found['inliers']} agree on one place."
+    )
 
 
 def _candidacy(found: dict[str, Any]) -> str:

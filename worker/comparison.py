@@ -116,8 +116,9 @@ def shared_detail(found: Compared) -> float:
 
     Of pictures that have hardly any, their similarity.
     """
-    counts = found.evidence.get("key_points", {}).get("counts", [0])
-    if found.similarity == SAME or max(counts) < FEW_KEY_POINTS:
+    counts = found.evidence.get("key_points", {"counts": [0]})["counts"]
+    is_plain = counts is not None and max(counts) < FEW_KEY_POINTS
+    if found.similarity == SAME or is_plain:
         return found.similarity
     return float(found.evidence["shared_detail"])
 

@@ -17,6 +17,7 @@ from lookalike.verification.subject import Prepared
 RANSAC_ERROR = 4.0  # px of a proxy
 MIN_INLIERS = 5
 NEGATIVE_BITS = 64
+ALIKE_BITS = 80  # of 256
 MAX_STRETCH = 1.7
 FEW_INLIERS = 12  # below this the mirror image is tried too
 
@@ -42,6 +43,12 @@ def is_negative(first: Prepared, second: Prepared) -> bool:
     """Whether the hashes say that one is the negative of the other: nearly all bits differ."""
     distances = hash_distances(first.record, second.record)
     return bool(distances.max() > 256 - NEGATIVE_BITS and distances.min() > NEGATIVE_BITS)
+
+
+def looks_alike(first: Prepared, second: Prepared) -> bool:
+    """Whether the hashes say that whole frame on whole frame is worth a look, whatever key points say."""
+    distances = hash_distances(first.record, second.record)
+    return int(distances.min()) < ALIKE_BITS or is_negative(first, second)
 
 
 def frame_alignment(first: Prepared, second: Prepared) -> Alignment:

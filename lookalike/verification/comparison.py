@@ -18,6 +18,7 @@ from lookalike.verification.alignment import (
     hash_distances,
     is_negative,
     keypoint_alignment,
+    looks_alike,
     mirrored_alignment,
 )
 from lookalike.verification.changes import Changes
@@ -31,10 +32,10 @@ from lookalike.verification.transform import Transform, describe
 from lookalike.verification.verdict import Verdict, judge, reconsidered
 
 AGREEMENT_SIDE = 140  # grid px: tiles of 15 px are then about a ninth of the side
-ALIKE_BITS = 80  # of 256: then whole frame on whole frame is worth a look, whatever key points say
 DOUBTFUL = 0.9  # correlation of tiles
 STRAIGHT = 1.9  # of 2: what was only slanted agrees as well as this
 NEARLY_PERFECT = 1.994  # of 2: no other alignment can be much better
+STRUCTURED_ENOUGH = 0.05  # share of tiles: with less it counts how many key points there are
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Checked:
     agreement: Agreement
     shares: tuple[float, float]  # of the first and of the second that are common
     slant: float = 0.0  # what was taken out of the second first, as a share of its diagonal
+    needs_keypoints: bool = True
 
     @property
     def fit(self) -> float:
@@ -107,18 +109,25 @@ def _straightened(first: Prepared, second: Prepared, checked: Checked) -> tuple[
 
 def _best_alignment(first: Prepared, second: Prepared) -> Checked | None:
     """Of the alignments worth a look, the one whose pixels agree best."""
-    by_keypoints, by_frame = keypoint_alignment(first, second), frame_alignment(first, second)
+    by_frame, frame = frame_alignment(first, second), None
+    if looks_alike(first, second):
+        frame = _checked(first, second, by_frame)
+        if frame is not None and _needs_no_keypoints(frame):
+            return dataclasses.replace(frame, needs_keypoints=False)
+    by_keypoints = keypoint_alignment(first, second)
     if by_keypoints is None:
-        return _checked(first, second, by_frame)
+        return frame or _checked(first, second, by_frame)
     if _is_same_place(by_frame, by_keypoints, first, second):
         # The frame's map is exact where it holds; the key points then are evidence for it.
-        frame = _checked(first, second, _with_inliers(by_frame, by_keypoints))
+        frame = _with_inliers(frame or _checked(first, second, by_frame), by_keypoints)
         if frame is not None and frame.fit > NEARLY_PERFECT:
             return frame
         return _better(frame, _checked(first, second, by_keypoints))
     best = _checked(first, second, by_keypoints)
-    if best is None or not best.rank[0] or _looks_alike(first, second):
+    if frame is not None:
         # What repeats itself, such as bars and bricks, misleads key points by a period.
+        best = _better(best, frame)
+    elif best is None or not best.rank[0]:
         best = _better(best, _checked(first, second, by_frame))
     if by_keypoints.inliers >= FEW_INLIERS and (best is None or best.agreement.tile < DOUBTFUL):
         # A symmetric picture agrees with its mirror image too, but not as well.
@@ -127,8 +136,9 @@ def _best_alignment(first: Prepared, second: Prepared) -> Checked | None:
     return best
 
 
-def _looks_alike(first: Prepared, second: Prepared) -> bool:
-    return int(hash_distances(first.record, second.record).min()) < ALIKE_BITS
+def _needs_no_keypoints(frame: Checked) -> bool:
+    """Whether whole frame on whole frame agrees so well that nothing is left to be said by key points."""
+    return frame.fit > NEARLY_PERFECT and frame.agreement.structured > STRUCTURED_ENOUGH
 
 
 def _better(one: Checked | None, other: Checked | None) -> Checked | None:
@@ -146,10 +156,13 @@ def _checked(first: Prepared, second: Prepared, alignment: Alignment) -> Checked
     )
 
 
-def _with_inliers(frame: Alignment, keypoints: Alignment) -> Alignment:
-    return dataclasses.replace(
-        frame, matched=keypoints.matched, inliers=keypoints.inliers, spread=keypoints.spread
+def _with_inliers(frame: Checked | None, keypoints: Alignment) -> Checked | None:
+    if frame is None:
+        return None
+    alignment = dataclasses.replace(
+        frame.alignment, matched=keypoints.matched, inliers=keypoints.inliers, spread=keypoints.spread
     )
+    return dataclasses.replace(frame, alignment=alignment)
 
 
 def _is_same_place(frame: Alignment, keypoints: Alignment, first: Prepared, second: Prepared) -> bool:
@@ -172,7 +185,7 @@ def _described(
     if verdict.is_copy and not agreement.negative and have_same_pixels(first, second, agreement.difference):
         found, relation = similarity.SAME_PIXELS, relations.IDENTICAL_PIXELS
     evidence |= {
-        "key_points": _keypoint_evidence(first, second, alignment) | {"slant": round(checked.slant, 4)},
+        "key_points": _keypoint_evidence(first, second, checked),
         "agreement": _rounded(dataclasses.asdict(agreement)),
         "changes": _rounded(dataclasses.asdict(changes)) | {"boxes": [list(box) for box in changes.boxes]},
         "motion": _rounded(dataclasses.asdict(seen.motion)),
@@ -235,13 +248,16 @@ def _hash_evidence(first: Prepared, second: Prepared) -> dict[str, Any]:
     }
 
 
-def _keypoint_evidence(first: Prepared, second: Prepared, alignment: Alignment) -> dict[str, Any]:
+def _keypoint_evidence(first: Prepared, second: Prepared, checked: Checked) -> dict[str, Any]:
+    alignment = checked.alignment
     return {
-        "counts": [len(first.keypoints), len(second.keypoints)],
+        # None where they were not looked for.
+        "counts": [len(first.keypoints), len(second.keypoints)] if checked.needs_keypoints else None,
         "matched": alignment.matched,
         "inliers": alignment.inliers,
         "spread": round(alignment.spread, 4),
         "alignment": alignment.kind,
+        "slant": round(checked.slant, 4),
     }
 
 

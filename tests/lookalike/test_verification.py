@@ -40,6 +40,16 @@ def decoded(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data)).convert("RGB")
 
 
+def test_where_whole_frames_agree_key_points_are_not_looked_for_and_the_evidence_says_so() -> None:
+    small = PHOTO.resize((320, 240)).rotate(90, expand=True)
+    found = [
+        compare(PHOTO, other).evidence["key_points"] for other in (small, PHOTO.crop((90, 60, 640, 480)))
+    ]
+    assert (found[0]["alignment"], found[0]["counts"], found[0]["inliers"]) == ("frame", None, 0)
+    assert min(found[1]["counts"]) > 100
+    assert found[1]["inliers"] > 50
+
+
 def test_a_losslessly_transposed_copy_with_the_matching_tag_is_100() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
