@@ -159,12 +159,12 @@ def _pieces(seen: range, others: range) -> Iterator[tuple[int, int, float]]:
             continue  # seen with seen is the same both ways round
         is_self = is_whole and seen == others
         size = len(seen), len(others), COARSE_BITS, kind.coarse_radius, is_self
-        brute, ring = cost.brute_seconds(*size), cost.ring_seconds(*size)
-        if ring < brute and cost.has_numba():
+        whole, ring = min(cost.brute_seconds(*size), cost.directory_seconds(*size)), cost.ring_seconds(*size)
+        if ring < whole and cost.has_numba():
             bands = np.flatnonzero(budgets(COARSE_BITS, kind.coarse_radius)).tolist()
             yield from ((number, band, ring / len(bands)) for band in bands)
         else:
-            yield number, -1, brute
+            yield number, -1, whole
 
 
 class Near(NamedTuple):

@@ -86,13 +86,13 @@ class Columns:
 
     def coarse_of(self, kind: int, images: NDArray[np.integer[Any]]) -> NDArray[np.uint64]:
         """Return (n,): one of the coarse hashes of some images."""
-        rows, size = self._rows(images), self.coarse.shape[2]
+        rows, size = images if self.rows is None else self.rows[images], self.coarse.shape[2]
         found: NDArray[np.uint64]
-        if isinstance(rows, np.ndarray) and len(rows) * _FEW < len(self.plain):
+        if len(rows) * _FEW < len(self.plain):
             found = self.coarse[rows // size, kind, rows % size]
         else:
             # Of all rows first: those lie together, and to look for each would take longer than to copy them.
-            found = self.coarse[:, kind].reshape(-1)[rows]
+            found = self.coarse[:, kind].reshape(-1)[_as_slice(rows)]
         return found
 
     def plain_of(self, images: Chosen) -> NDArray[np.void]:
@@ -100,7 +100,7 @@ class Columns:
         return self.plain[self._rows(images)]
 
     def local_of(self, images: Chosen) -> Records:
-        """Return (n,) LOCAL of some images, not copied where they lie side by side."""
+        """Return (n,) LOCAL of some images; of a slice not copied where they lie side by side."""
         return self.local[self._rows(images)]
 
     def has(self, flag: Flag, images: Chosen = slice(None)) -> NDArray[np.bool_]:
@@ -109,7 +109,7 @@ class Columns:
 
     def _rows(self, images: Chosen) -> Chosen:
         rows = images if self.rows is None else self.rows[images]
-        return _as_slice(rows) if isinstance(rows, np.ndarray) else rows
+        return _as_slice(rows) if isinstance(rows, np.ndarray) and isinstance(images, slice) else rows
 
     def _coarse_at(self, rows: Chosen) -> NDArray[np.uint64]:
         """Return (n, HASH_COUNT): all coarse hashes of some rows."""

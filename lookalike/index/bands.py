@@ -96,7 +96,7 @@ def make_band(number: int, order: NDArray[np.int64], radius: int, key_bits: int 
     shares, reach = budgets(bits, radius), reach_of(bits, radius)
     wanted = order[(number * BAND_BITS + np.arange(BAND_BITS * (reach + 1))) % bits]
     code_bytes = np.unique(wanted // 8)
-    masks = _masks(int(shares[number]) - 1, key_bits)
+    masks = masks_within(int(shares[number]) - 1, key_bits)
     chain = int(shares[(number + np.arange(reach + 1)) % len(shares)].sum()) - 1
     radii = chain - np.bitwise_count(masks).astype(np.int64)
     # A mask that leaves the next bands no flip at all to spend is no candidate, so it is left out.
@@ -120,7 +120,8 @@ def band_masks(order: NDArray[np.int64]) -> NDArray[np.uint64]:
     return to_words(np.packbits(selected, axis=1, bitorder="little"))
 
 
-def _masks(flips: int, key_bits: int) -> NDArray[np.int64]:
+def masks_within(flips: int, key_bits: int) -> NDArray[np.int64]:
+    """Return the differences of keys of so many bits within so many flips, by bit count."""
     chosen = (places for count in range(flips + 1) for places in combinations(range(key_bits), count))
     return np.array([sum(1 << place for place in places) for places in chosen], np.int64)
 

@@ -132,6 +132,10 @@ def stream_shard(hashes: Hashes, shard: Shard, chosen: Rows | None = None) -> It
         return ring.pairs_of_band(hashes, rows, against, shard["band"], order, shard["radius"], chosen)
     if chosen is not None:
         return _named(chosen, stream_shard(np.ascontiguousarray(hashes[chosen]), shard))
+    if shard["way"] == "directory":
+        from lookalike.index import directory
+
+        return directory.pairs_between(hashes, rows, against, shard["radius"])
     if shard["way"] == "brute":
         from lookalike.index import brute
 
@@ -148,6 +152,7 @@ def warm() -> None:
         for rows, against in (([0, 4], [0, 4]), ([2, 4], [0, 2])):
             for way in ("ring", "brute"):
                 run_shard(hashes, _shard(way, 256, radius, rows, against, 0))
+    run_shard(hashes[:, :8].copy(), _shard("directory", 64, 15, [2, 4], [0, 2], 0))
     from lookalike.index.equal_table import first_equal_rows
 
     first_equal_rows(np.zeros((4, 4), np.uint64))
@@ -213,6 +218,7 @@ def _cheapest(queries: int, candidates: int, bits: int, radius: int, is_self: bo
     seconds: dict[str, Any] = {
         "flat": cost.flat_seconds(queries, candidates),
         "brute": start + 0.001 + cost.brute_seconds(queries, candidates, bits, radius, is_self),
+        "directory": start + 0.001 + cost.directory_seconds(queries, candidates, bits, radius, is_self),
         "ring": start + 0.001 + cost.ring_seconds(queries, candidates, bits, radius, is_self),
     }
     return min(seconds, key=lambda way: float(seconds[way]))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lookalike.index import bands, brute, flat, ring
+from lookalike.index import bands, brute, directory, flat, ring
 from lookalike.index.equal import _first_by_sorting, collapse
 from lookalike.index.equal_table import first_equal_rows
 from lookalike.index.pairs import Pairs, gathered
@@ -95,6 +95,43 @@ def test_chosen_rows_are_joined_as_if_there_were_no_others(
         ]
         found = run_shards(hashes, shards, chosen=chosen)
         assert_equal(found, Pairs(chosen[expected.i], chosen[expected.j], expected.distance))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 10**6),
+    st.integers(0, 60),
+    st.integers(0, 400),
+    st.sampled_from([0, 1, 2, 3, 7, 11, 15]),
+    st.sampled_from([8_000_000, 10_000]),
+)
+def test_many_that_look_themselves_up_find_what_the_slow_truth_finds(
+    seed: int, few: int, many: int, radius: int, most_entries: int
+) -> None:
+    hashes = make_hashes(seed, few + many, 64, radius)
+    expected = flat.join(hashes[:few], hashes[few:], radius)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(directory, "_MOST_ENTRIES", most_entries)
+        for queries, candidates in (
+            (range(few), range(few, few + many)),
+            (range(few, few + many), range(few)),
+        ):
+            found = gathered(list(directory.pairs_between(hashes, queries, candidates, radius)))
+            assert_equal(found, Pairs(expected.i, expected.j + np.int32(few), expected.distance))
+
+
+def test_few_that_are_all_alike_are_compared_with_all() -> None:
+    random = np.random.default_rng(0)
+    hashes = random.integers(0, 256, (1_200, 8), np.uint8)
+    # The same in one band: whoever looks there finds them all.
+    hashes[:, 2:4] = hashes[0, 2:4]
+    hashes[200:, 4:] = hashes[:1_000, 4:]
+    words = to_words(hashes[:200]).reshape(-1)
+    assert directory._is_crowded(words, np.array([2, 2, 2, 2], np.uint64))
+    found = gathered(list(directory.pairs_between(hashes, range(200), range(200, 1_200), 11)))
+    expected = flat.join(hashes[:200], hashes[200:], 11)
+    assert len(expected) > 100
+    assert_equal(found, Pairs(expected.i, expected.j + np.int32(200), expected.distance))
 
 
 def test_buckets_of_more_than_a_block_of_equal_keys_lose_and_repeat_no_pair() -> None:
