@@ -29,6 +29,7 @@ REASONS = {
     "only_the_surroundings_are_the_same": "Only what surrounds the main object is the same in both.",
     "parts_replaced": "They agree but for parts that were replaced.",
     "parts_of_a_graphic_replaced": "One layout with other words, lines or symbols in it.",
+    "ink_of_a_graphic_differs": "One drawing with other words, symbols, marks or another typeface.",
     "parts_of_a_graphic_recoloured": "One drawing with other colours in some places.",
     "lines_of_a_graphic_do_not_meet": "One layout, but the lines in it run elsewhere.",
     "things_moved": "One scene in which things have moved.",

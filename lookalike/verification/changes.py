@@ -23,8 +23,8 @@ COMPACT = 0.25  # of the common part's width and height
 EVEN = 6  # levels of a channel
 MIN_COUNT = 20.0  # px of a cell that must be common
 MIN_WINDOW_COUNT = 160.0
-# Drawings, charts, screens, documents and flags: much of one tone. Photos have less.
-PLAIN = 0.28
+# Drawings, charts, screens, documents and flags: much of one tone. Of 300 photos and pictures 92 % have less.
+PLAIN = 0.2
 
 Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]

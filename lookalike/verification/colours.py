@@ -14,6 +14,8 @@ from lookalike.verification.overlap import Overlap
 BLOCK = 8  # px of a block's side
 RECOLOURED = 15.0  # CIELAB
 MONOCHROME = 3.0  # CIELAB
+CLEAR, FEW_CLEAR = 35.0, 0.05  # CIELAB, share of the blocks: what was toned has no clear colours
+LARGE = 0.2  # share of the blocks
 ROUNDS = 3
 
 Lab = NDArray[np.float32]
@@ -50,10 +52,7 @@ def _difference(first: Lab, second: Lab, mask: Mask) -> tuple[float, float, floa
     for k in range(count):
         deviation[k] = _length(apart[k] - shift)
     deviation.sort()
-    recoloured = 0.0
-    if not _is_monochrome(a) and not _is_monochrome(b):
-        recoloured = max(_unexplained(a, b), _unexplained(b, a))
-    return _length(shift), _upper_quartile(deviation), recoloured
+    return _length(shift), _upper_quartile(deviation), _recoloured(a, b)
 
 
 @compiled
@@ -90,8 +89,28 @@ def _upper_quartile(values: NDArray[np.float64]) -> float:
 
 
 @compiled
+def _recoloured(first: Chroma, second: Chroma) -> float:
+    """Share of blocks recoloured; of pictures in shades of one clear colour only a large one."""
+    if not _is_monochrome(first) and not _is_monochrome(second):
+        return max(_unexplained(first, second), _unexplained(second, first))
+    if _is_toned(first) or _is_toned(second):
+        return 0.0
+    found = max(_unexplained(first, second), _unexplained(second, first))
+    return found if found > LARGE else 0.0
+
+
+@compiled
+def _is_toned(chroma: Chroma) -> bool:
+    """Whether all colours are shades of one, and pale: gray, sepia."""
+    clear = 0
+    for one in chroma:
+        clear += abs(one) > CLEAR
+    return clear <= FEW_CLEAR * len(chroma) and _is_monochrome(chroma)
+
+
+@compiled
 def _is_monochrome(chroma: Chroma) -> bool:
-    """Whether all colours are shades of one: gray, sepia."""
+    """Whether all colours are shades of one."""
     together, energy = 0j, 0.0
     for one in chroma:
         together += one * one

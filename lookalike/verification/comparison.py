@@ -189,6 +189,8 @@ def _described(
         "agreement": _rounded(dataclasses.asdict(agreement)),
         "changes": _rounded(dataclasses.asdict(changes)) | {"boxes": [list(box) for box in changes.boxes]},
         "motion": _rounded(dataclasses.asdict(seen.motion)),
+        "ink": _rounded(dataclasses.asdict(seen.ink)),
+        "recolouring": _rounded(dataclasses.asdict(seen.recolouring)),
         "shared_detail": seen.shared_detail,
         "verdict": dataclasses.asdict(verdict),
     }

@@ -12,9 +12,11 @@ from lookalike.verification.cells import Cells, cells
 from lookalike.verification.changes import PLAIN, Changes, Mask, changed_cells, describe
 from lookalike.verification.detail import shared_detail
 from lookalike.verification.geometry import Matrix, inverse
+from lookalike.verification.ink import Ink, compared
 from lookalike.verification.motion import Motion, residual_motion
 from lookalike.verification.overlap import Overlap, overlap
 from lookalike.verification.planes import Matched, matched, plain_share
+from lookalike.verification.recolouring import Recolouring, recoloured
 from lookalike.verification.refinement import correction, displacement
 from lookalike.verification.subject import Prepared
 
@@ -32,6 +34,8 @@ class Inspection:
     motion: Motion = field(default_factory=Motion)
     sharpness: float = 0.0  # logarithm of how much sharper the first is
     shared_detail: float = 0.0  # 0 to 100
+    ink: Ink = field(default_factory=Ink)  # of graphics only, as their recolouring
+    recolouring: Recolouring = field(default_factory=Recolouring)
 
 
 def inspect(first: Prepared, second: Prepared, alignment: Alignment) -> Inspection:
@@ -48,25 +52,35 @@ def inspect(first: Prepared, second: Prepared, alignment: Alignment) -> Inspecti
         return Inspection(matrix)
     changed, noise = changed_cells(seen.fine, seen.windows)
     plain = plain_share(seen.common)
-    if plain >= PLAIN and alignment.kind != "frame" and changed.any():
-        changed &= _changed_wherever(seen)
+    ink, recolouring = Ink(), Recolouring()
+    if plain >= PLAIN:
+        moved = _moved(seen)
+        ink, recolouring = compared([seen.fine, *moved]), recoloured(seen.common)
+        if alignment.kind != "frame" and changed.any():
+            changed &= _changed_wherever(moved)
     return Inspection(
         matrix,
         describe(seen.common, seen.planes, seen.fine, changed, noise, plain),
         residual_motion(seen.windows, seen.correction, changed),
         seen.planes.sharpness,
         shared_detail(seen.fine, changed),
+        ink,
+        recolouring,
     )
 
 
-def _changed_wherever(seen: _Laid) -> Mask:
-    """Cells that differ even if the second is moved by a pixel: thin lines take no map that is off by one."""
+def _moved(seen: _Laid) -> list[Cells]:
+    """Cells with the second moved by a pixel each way: thin lines take no map that is off by one."""
     first, second = seen.planes.first, seen.planes.second
-    changed = np.ones(seen.fine.count.shape, np.bool_)
-    for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1)):
-        fine = cells(first, np.roll(second, step, axis), seen.common.mask)
-        changed &= changed_cells(fine, fine.widened())[0]
-    return changed
+    steps = ((0, 1), (0, -1), (1, 1), (1, -1))
+    return [cells(first, np.roll(second, step, axis), seen.common.mask) for axis, step in steps]
+
+
+def _changed_wherever(moved: list[Cells]) -> Mask:
+    """Cells that differ even if the second is moved by a pixel."""
+    return np.asarray(
+        np.logical_and.reduce([changed_cells(fine, fine.widened())[0] for fine in moved]), np.bool_
+    )
 
 
 @dataclass(frozen=True)
