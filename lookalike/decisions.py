@@ -4,6 +4,9 @@
 `keep_both`: they are copies, and both are to stay. The match is seen as `related`, but makes nobody a member
 of a group, so neither is ever a copy to be removed in favour of the other.
 
+Of two images with the same bytes only `keep_both` can be said, and it is said of all that have these bytes:
+copies of a group's original are seen as `related`, and where there are only copies there is no group.
+
 Both may still be members of the group of a third image that each of them matches: what was decided is said of
 two images, and not of what they have in common with others.
 """
@@ -26,7 +29,7 @@ VERDICTS: Final = (NOT_DUPLICATES, KEEP_BOTH)
 
 @dataclass(frozen=True, eq=False)
 class Decided:
-    """Decided pairs of contents, one value a pair: low below high, and the place in VERDICTS."""
+    """Decided pairs of contents, one value a pair: low not above high, and the place in VERDICTS."""
 
     low: Integers
     high: Integers
@@ -40,6 +43,12 @@ class Decided:
 
     def __len__(self) -> int:
         return len(self.low)
+
+    @property
+    def kept_copies(self) -> Integers:
+        """The contents of which all copies are to stay."""
+        kept: Integers = self.low[(self.low == self.high) & (self.verdict == VERDICTS.index(KEEP_BOTH))]
+        return kept
 
     def of(self, low: Integers, high: Integers) -> Integers:
         """Return for pairs of contents, low below high, the place in VERDICTS, or -1."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ import numpy as np
 from sqlalchemy import case, delete, select, update
 from sqlalchemy.orm import Session, aliased
 
-from lookalike.decisions import VERDICTS, Decided
+from lookalike.decisions import KEEP_BOTH, VERDICTS, Decided
 from lookalike.errors import InvalidInput, NotFound
 from lookalike.ids import new_id
 from lookalike.sorted_sets import holds
@@ -66,15 +67,21 @@ def decide(
 ) -> list[Decision]:
     """Decide the same about each two of these contents, in place of what was decided before.
 
-    Raises InvalidInput for fewer than two different contents, or too many.
+    One that is given twice stands for two images with the same bytes: both can be kept, but they are
+    duplicates. Raises InvalidInput for fewer than two contents, or too many.
     """
-    distinct = sorted(set(sha256s))
-    if len(distinct) < 2:
-        raise InvalidInput("A decision is about images with different bytes; these are all the same file.")
-    if len(distinct) > MOST_IMAGES:
-        raise InvalidInput(f"A decision is about at most {MOST_IMAGES} images at once, not {len(distinct)}.")
+    given, verdict = list(sha256s), checked_verdict(verdict)
+    if len(given) < 2:
+        raise InvalidInput("A decision is about at least two images.")
+    if len(given) > MOST_IMAGES:
+        raise InvalidInput(f"A decision is about at most {MOST_IMAGES} images at once, not {len(given)}.")
+    pairs = [pair for pair in _pairs(given) if verdict == KEEP_BOTH or pair[0] != pair[1]]
+    if not pairs:
+        raise InvalidInput(
+            f"These are all the same, byte for byte, and so duplicates; {KEEP_BOTH} lets all of them stay."
+        )
     now = utc_now()
-    new = [NewDecision(*pair, checked_verdict(verdict), note, now) for pair in combinations(distinct, 2)]
+    new = [NewDecision(*pair, verdict, note, now) for pair in pairs]
     _bump(session, context_id)
     _store(session, context_id, new)
     stored = _stored(session, context_id, [each.pair for each in new])
@@ -165,8 +172,7 @@ def take_back(session: Session, context_id: uuid.UUID, decision_id: uuid.UUID) -
 def take_back_all(session: Session, context_id: uuid.UUID, sha256s: Iterable[bytes]) -> int:
     """Forget what was decided about each two of these contents; return how many decisions went."""
     _bump(session, context_id)
-    pairs = list(combinations(sorted(set(sha256s)), 2))
-    ids = [decision.id for decision in _stored(session, context_id, pairs).values()]
+    ids = [decision.id for decision in _stored(session, context_id, _pairs(sha256s)).values()]
     session.execute(delete(Decision).where(Decision.id.in_(ids)))
     return len(ids)
 
@@ -228,6 +234,13 @@ def checked_verdict(verdict: str) -> str:
     if verdict not in VERDICTS:
         raise InvalidInput(f"A decision is one of {', '.join(VERDICTS)}, not {verdict!r}.")
     return verdict
+
+
+def _pairs(sha256s: Iterable[bytes]) -> list[Pair]:
+    """Return each two of these contents, lower first; what is given twice with itself, too."""
+    counts = Counter(sha256s)
+    twice = [(each, each) for each in sorted(counts) if counts[each] > 1]
+    return [*combinations(sorted(counts), 2), *twice]
 
 
 def _bump(session: Session, context_id: uuid.UUID) -> None:

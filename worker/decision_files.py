@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from lookalike.decisions import VERDICTS
+from lookalike.decisions import KEEP_BOTH, VERDICTS
 from lookalike.errors import InvalidInput
 from storage.decisions import MOST_NOTE_LENGTH, NewDecision
 from storage.models import Decision
@@ -75,8 +75,8 @@ def _decision(found: dict[str, Any], number: int) -> NewDecision:
         verdict, note = found["verdict"], found.get("note", "")
         is_good = (
             len(one) == len(other) == 32
-            and one != other
             and verdict in VERDICTS
+            and (one != other or verdict == KEEP_BOTH)
             and isinstance(note, str)
             and len(note) <= MOST_NOTE_LENGTH
             and not any(char == "\0" or 0xD800 <= ord(char) <= 0xDFFF for char in note)
@@ -86,8 +86,8 @@ def _decision(found: dict[str, Any], number: int) -> NewDecision:
         is_good = False
     if not is_good:
         raise InvalidInput(
-            f"Line {number} is not a decision: it needs two different `sha256`, a `verdict` of "
-            f"{' or '.join(VERDICTS)}, and `decided_at` with its zone."
+            f"Line {number} is not a decision: it needs two `sha256` (different ones unless both are kept), "
+            f"a `verdict` of {' or '.join(VERDICTS)}, and `decided_at` with its zone."
         )
     # A clock that was ahead must not make a decision that nobody can replace.
     return NewDecision(one, other, verdict, note, min(decided_at, utc_now()))

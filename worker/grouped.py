@@ -53,6 +53,7 @@ class Collection:
         self._joins = verdicts[is_match] != VERDICTS.index(KEEP_BOTH)
         self._snapshot, self._ranks = snapshot, ranks
         self._contents, content_of_image = np.unique(snapshot.content_ids, return_inverse=True)
+        self._keeps_copies = np.isin(self._contents, decided.kept_copies)
         # The images of each content, best first, one content after another.
         self._images = np.lexsort((ranks, content_of_image))
         self._counts = np.bincount(content_of_image, minlength=len(self._contents))
@@ -88,7 +89,12 @@ class Collection:
         entry = np.repeat(np.arange(len(counts)), counts)
         within = np.arange(len(entry)) - np.repeat(np.cumsum(counts) - counts, counts)
         image = self._images[self._starts[entries.content][entry] + within]
-        number, is_related = entries.group[entry], entries.is_related[entry]
+        # Copies of an original that are to stay are seen, and not to be removed.
+        is_kept = (entries.match[entry] < 0) & (within > 0) & self._keeps_copies[entries.content[entry]]
+        number, is_related = entries.group[entry], entries.is_related[entry] | is_kept
+        order = np.lexsort((is_related, number))
+        entry, within, image, is_kept = entry[order], within[order], image[order], is_kept[order]
+        number, is_related = number[order], is_related[order]
         is_first = (entries.match[entry] < 0) & (within == 0)
         byte_counts = np.where(is_related | is_first, 0, self._snapshot.byte_counts[image])
         group_count = int(number.max()) + 1 if len(number) else 0
@@ -96,6 +102,7 @@ class Collection:
         listed["row"] = self._snapshot.row_ids[image]
         listed["content"] = self._snapshot.content_ids[image]
         listed["related_to"] = np.where(is_related, self._counterparts(entries, entry), 0)
+        listed["related_to"][is_kept] = self._rows(entries.content[entry[is_kept]])
         listed["tenths"] = entries.tenths[entry]
         listed["relation"] = self._relations(entries.match[entry], within)
         listed["is_related"] = is_related
@@ -107,10 +114,10 @@ class Collection:
         )
 
     def _copies_alone(self, groups: Groups) -> Integers:
-        """Contents in no group that several images have."""
+        """Contents in no group that several images have, which need not all stay."""
         is_listed = np.zeros(len(self._contents), bool)
         is_listed[groups.images] = True
-        return np.flatnonzero(~is_listed & (self._counts > 1))
+        return np.flatnonzero(~is_listed & (self._counts > 1) & ~self._keeps_copies)
 
     def _alone(self, copies: Integers, first: int, threshold_tenths: int) -> Entries:
         """Groups of one content each, numbered from `first`; what matches it is elsewhere and related."""
@@ -149,7 +156,11 @@ class Collection:
         if not len(self._low):
             return np.zeros(len(match), np.int64)
         other = np.where(self._low[match] == content, self._high[match], self._low[match])
-        rows: Integers = self._snapshot.row_ids[self._images[self._starts[other]]]
+        return self._rows(other)
+
+    def _rows(self, content: Integers) -> Integers:
+        """The row of the best image that has each content."""
+        rows: Integers = self._snapshot.row_ids[self._images[self._starts[content]]]
         return rows
 
 

@@ -39,13 +39,15 @@ def decide(context_id: uuid.UUID, body: NewDecision, client_id: ClientId, once: 
 
     A decision is about bytes, so it survives new jobs, new names, imports and other thresholds. It counts
     from the next job on, and at once where groups are asked for at another threshold than the job's own.
-    It replaces what was decided about the pair before.
+    It replaces what was decided about the pair before. Images with the same bytes are duplicates: of them it
+    can only be said that all of them stay.
     """
 
     def act(session: Session) -> Done:
         contexts.get(session, context_id, client_id)
         if body.image_ids is not None:
-            sha256s = decisions.sha256s_of(session, context_id, body.image_ids)
+            # Of one image that is named twice nothing is said.
+            sha256s = decisions.sha256s_of(session, context_id, list(dict.fromkeys(body.image_ids)))
         else:
             sha256s = [bytes.fromhex(each) for each in body.sha256 or []]
         made = decisions.decide(session, context_id, sha256s, body.verdict, body.note)

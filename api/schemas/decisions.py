@@ -32,7 +32,10 @@ class NewDecision(BaseModel):
     )
     image_ids: list[Id] | None = Field(None, min_length=2, max_length=MOST_IMAGES)
     sha256: list[Sha256] | None = Field(
-        None, min_length=2, max_length=MOST_IMAGES, description="They need not be in the context now."
+        None,
+        min_length=2,
+        max_length=MOST_IMAGES,
+        description="They need not be in the context now. One that is given twice: its copies all stay.",
     )
     note: str = Field("", max_length=MOST_NOTE_LENGTH, description="Why, for people.")
 

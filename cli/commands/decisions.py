@@ -39,7 +39,7 @@ def add(
     """Decide about each two of some files. It holds for their bytes, whatever they are called later."""
     from storage import decisions as stored
 
-    hashes = [_sha256(file) for file in files]
+    hashes = _sha256s(files)
     with opened(data_dir, context) as database, database.transaction() as session:
         made = stored.decide(session, context_id(session, folders, context), hashes, verdict, note)
     typer.echo(f"Decided about {counted(len(made), 'pair')}; it counts from the next search on.", err=True)
@@ -66,7 +66,7 @@ def remove(
     """Take back what was decided about each two of some files."""
     from storage import decisions as stored
 
-    hashes = [_sha256(file) for file in files]
+    hashes = _sha256s(files)
     with opened(data_dir, context) as database, database.transaction() as session:
         count = stored.take_back_all(session, context_id(session, folders, context), hashes)
     typer.echo(f"Took back {counted(count, 'decision')}.", err=True)
@@ -119,6 +119,11 @@ def take_in(
         f"{result.unknown:,} are about images that are not here (kept: they may come).",
         err=True,
     )
+
+
+def _sha256s(files: list[Path]) -> list[bytes]:
+    # Of one file that is named twice nothing is said.
+    return [_sha256(file) for file in {file.resolve(): file for file in files}.values()]
 
 
 def _sha256(file: Path) -> bytes:

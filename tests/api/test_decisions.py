@@ -102,6 +102,28 @@ def test_a_decision_outlasts_runs_names_imports_and_thresholds(working: httpx.Cl
     assert found == [(["again/best", "again/good", "again/poor"], [])]
 
 
+def test_files_with_the_same_bytes_can_all_stay(working: httpx.Client) -> None:
+    context = make_context(working)
+    best = three_alike(905)["best"]
+    job = upload(working, context, one=best, twin=best).headers["Location"]
+    working.get(job, headers={"Prefer": "wait=60"})
+    assert groups(working, find(working, context)) == [(["one", "twin"], [])]
+    told_apart = {"verdict": "not_duplicates", "image_ids": ["one", "twin"]}
+    refused = working.post(f"{context}/decisions", json=told_apart)
+    assert (refused.status_code, "byte for byte" in refused.json()["detail"]) == (422, True)
+    same = {"verdict": "keep_both", "image_ids": ["one", "one"]}
+    assert working.post(f"{context}/decisions", json=same).status_code == 422
+    (made,) = decide(working, context, "keep_both", "one", "twin")
+    assert made["image_ids"] == [["one", "twin"], ["one", "twin"]]
+    assert groups(working, find(working, context, mode="incremental")) == []
+    exported = working.get(f"{context}/decisions/export").content
+    working.delete(f"{context}/decisions/{made['id']}").raise_for_status()
+    assert groups(working, find(working, context, mode="incremental")) == [(["one", "twin"], [])]
+    taken = working.post(f"{context}/decisions/import", content=exported)
+    assert taken.json()["added"] == 1, taken.text
+    assert groups(working, find(working, context)) == []
+
+
 def test_copies_to_keep_are_seen_and_no_copies_of_one_another(working: httpx.Client) -> None:
     context = make_context(working)
     upload(working, context, **three_alike(902))
@@ -185,7 +207,7 @@ def test_what_cannot_be_decided_is_refused(client: httpx.Client, context: str) -
     def refused(**values: object) -> int:
         return client.post(f"{context}/decisions", json={"verdict": "keep_both", **values}).status_code
 
-    assert refused(image_ids=["a", "b"]) == 422
+    assert refused(image_ids=["a", "b"], verdict="not_duplicates") == 422
     assert refused(image_ids=["a", "nobody"]) == 404
     assert refused(image_ids=["a", "b"], sha256=["0" * 64, "1" * 64]) == 422
     assert refused(sha256=["0" * 64, "1" * 64], verdict="perhaps") == 422

@@ -69,8 +69,12 @@ def test_what_is_asked_wrongly_is_told(data_dir: Path, folder: Path) -> None:
         run(data_dir, "add", "keep_both", a, b, "--in", folder.parent)
     with pytest.raises(InvalidInput, match="--in PATH"):
         run(data_dir, "add", "keep_both", a, b)
-    with pytest.raises(InvalidInput, match="all the same file"):
+    with pytest.raises(InvalidInput, match="at least two images"):
         run(data_dir, "add", "keep_both", a, a, "--in", folder)
+    twin = folder / "twin.jpg"
+    twin.write_bytes(a.read_bytes())
+    with pytest.raises(InvalidInput, match="byte for byte"):
+        run(data_dir, "add", "not_duplicates", a, twin, "--in", folder)
     with pytest.raises(InvalidInput, match="not_duplicates, keep_both"):
         run(data_dir, "add", "perhaps", a, b, "--in", folder)
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Set
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lookalike import relations
-from lookalike.decisions import Decided
+from lookalike.decisions import KEEP_BOTH, VERDICTS, Decided
 from lookalike.grouping import group
 from storage.groups import NewGroups
 from storage.images import Snapshot
@@ -39,13 +41,30 @@ def test_groups_are_the_same_whatever_the_order_of_upload(world, random) -> None
     assert _shown(names, contents, ranks, found, order) == expected
 
 
-@given(Worlds)
+@given(Worlds, st.frozensets(st.integers(0, 7)))
 @settings(max_examples=200, deadline=None)
-def test_equal_files_are_grouped_as_if_they_all_matched(world) -> None:  # type: ignore[no-untyped-def]
+def test_equal_files_are_grouped_as_if_they_all_matched(world, kept) -> None:  # type: ignore[no-untyped-def]
     contents, ranks, found = world
     names = [f"image {i}" for i in range(len(contents))]
-    shown = _shown(names, contents, ranks, found, list(range(len(contents))))
-    assert {(original, members) for original, members, _ in shown} == _truth(names, contents, ranks, found)
+    shown = _shown(names, contents, ranks, found, list(range(len(contents))), kept)
+    expected = _truth(names, contents, ranks, found, kept)
+    assert {(original, members) for original, members, _ in shown} == expected
+
+
+def test_copies_that_all_stay_are_seen_with_their_original_and_free_nothing() -> None:
+    # Three images of content 0 and one of content 1, a copy of them; content 2 has copies alone.
+    groups = _groups([0, 0, 1, 0, 2, 2], [1, 0, 2, 3, 4, 5], {(0, 1): 950}, list(range(6)), {0, 2})
+    listed = groups.listed
+    assert listed["row"].tolist() == [101, 102, 100, 103]
+    assert listed["is_related"].tolist() == [0, 0, 1, 1]
+    assert listed["related_to"].tolist() == [0, 0, 101, 101]
+    assert [relations.NAMES[number] for number in listed["relation"]] == [
+        "original",
+        "resized",
+        "identical_file",
+        "identical_file",
+    ]
+    assert groups.reclaimable_bytes.tolist() == [12]
 
 
 def test_a_group_says_what_could_be_freed_and_how_each_image_relates() -> None:
@@ -67,9 +86,16 @@ def test_a_group_says_what_could_be_freed_and_how_each_image_relates() -> None:
 
 
 def _groups(
-    contents: list[int], ranks: list[int], found: dict[tuple[int, int], int], order: list[int]
+    contents: list[int],
+    ranks: list[int],
+    found: dict[tuple[int, int], int],
+    order: list[int],
+    kept: Set[int] = frozenset(),
 ) -> NewGroups:
-    """Group images that came in this order: image i has the row 100 + its place, and 10 + i bytes."""
+    """Group images that came in this order: image i has the row 100 + its place, and 10 + i bytes.
+
+    All copies of the contents in `kept` are to stay.
+    """
     # Contents get their ids in the order in which they come.
     ids = {content: i for i, content in enumerate(dict.fromkeys(contents[place] for place in order))}
     pairs = {
@@ -91,7 +117,9 @@ def _groups(
         np.array(list(pairs.values()), np.int64),
         np.full(len(pairs), relations.NUMBERS[relations.RESIZED]),
     )
-    collection = Collection(snapshot, np.array(ranks)[places], matches, Decided.nothing())
+    both = np.array(sorted(ids[content] for content in kept if content in ids), np.int64)
+    decided = Decided(both, both, np.full(len(both), VERDICTS.index(KEEP_BOTH)))
+    collection = Collection(snapshot, np.array(ranks)[places], matches, decided)
     return collection.images(
         collection.grouped(THRESHOLD), lambda image, number: np.zeros(len(set(number)), np.uint8)
     )
@@ -103,8 +131,9 @@ def _shown(
     ranks: list[int],
     found: dict[tuple[int, int], int],
     order: list[int],
+    kept: Set[int] = frozenset(),
 ) -> Shown:
-    groups = _groups(contents, ranks, found, order)
+    groups = _groups(contents, ranks, found, order, kept)
     shown = set()
     for number in range(len(groups)):
         mine = groups.listed[groups.starts[number] : groups.starts[number + 1]]
@@ -118,18 +147,24 @@ def _shown(
 
 
 def _truth(
-    names: list[str], contents: list[int], ranks: list[int], found: dict[tuple[int, int], int]
+    names: list[str],
+    contents: list[int],
+    ranks: list[int],
+    found: dict[tuple[int, int], int],
+    kept: Set[int] = frozenset(),
 ) -> set[tuple[str, frozenset[tuple[str, int]]]]:
     """The rule itself, on images: equal contents match at 100, others as their contents do."""
-    edges = {}
+    edges, joins = {}, []
     for i in range(len(names)):
         for j in range(i + 1, len(names)):
             pair = (min(contents[i], contents[j]), max(contents[i], contents[j]))
             tenths = 1000 if pair[0] == pair[1] else found.get(pair)
             if tenths is not None:
                 edges[i, j] = tenths
+                joins.append(pair[0] != pair[1] or pair[0] not in kept)
     low, high = np.array([*edges], np.int64).reshape(-1, 2).T
-    groups = group(np.array(ranks), low, high, np.array([*edges.values()], np.int64), THRESHOLD)
+    tenths_of = np.array([*edges.values()], np.int64)
+    groups = group(np.array(ranks), low, high, tenths_of, THRESHOLD, np.array(joins, bool))
     members = np.split(np.arange(len(groups.images)), groups.starts[1:-1]) if len(groups) else []
     return {
         (

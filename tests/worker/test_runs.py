@@ -96,7 +96,8 @@ class World:
     def decide(self, verdict: str, one: tuple[int, int], variant: int) -> None:
         """Decide about two of a family; what is never like one another need not be told apart."""
         other = (one[0], variant)
-        if other == one:
+        if other == one and verdict == "not_duplicates":
+            # Of the same bytes it can only be said that they stay.
             return
         pair, hashes = (min(one, other), max(one, other)), [self.sha256(one), self.sha256(other)]
         with self.tools.database.transaction() as session:
