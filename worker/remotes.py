@@ -145,4 +145,7 @@ def _is_hidden(path: str) -> bool:
 
 
 def _told(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        # Object stores have no empty folders, and tell no more than the name.
+        return "there is nothing"
     return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -109,7 +109,7 @@ def test_what_lies_at_a_url_is_listed_and_read(bucket: str) -> None:
     }
     with pytest.raises(ImageTooLarge):
         sources.read(found[1].location, 5)
-    with pytest.raises(Unreadable, match="cannot be read"):
+    with pytest.raises(Unreadable, match="cannot be read: there is nothing"):
         sources.read("memory://bucket/gone.jpg", 5)
 
 
@@ -124,7 +124,7 @@ def test_an_object_that_is_written_again_has_another_stamp(bucket: str) -> None:
 
 
 def test_a_url_that_is_not_there_is_an_error_of_the_source() -> None:
-    with pytest.raises(InvalidSource, match=r"memory://nothing.*cannot be listed"):
+    with pytest.raises(InvalidSource, match=r"memory://nothing.*cannot be listed: there is nothing"):
         list(Remote("memory://nothing").files(Walked(), lambda: None))
 
 
