@@ -12,9 +12,12 @@ import numpy as np
 from PIL import Image
 
 from lookalike import candidates
+from lookalike.columns import TRIMMED, WHOLE
 from lookalike.features.extraction import extract
 from lookalike.features.record import FEATURES
+from lookalike.frames import maps_between
 from lookalike.index import planner
+from lookalike.local import check
 from lookalike.verification.comparison import verify
 from lookalike.verification.subject import Subject, prepare
 
@@ -35,6 +38,10 @@ def warm() -> None:
             candidates.candidates(
                 features, spec, first_new=0 if new_count is None else len(features) - new_count
             )
+    # Copies this near pass unseen.
+    records = np.ascontiguousarray(features["local"])
+    trimmed, whole = np.full(len(records), TRIMMED), np.full(len(records), WHOLE)
+    check.odds_of_hashes(trimmed, maps_between(records, records, trimmed, whole), records, records)
 
 
 def _picture() -> np.ndarray:
