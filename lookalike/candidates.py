@@ -39,6 +39,7 @@ from lookalike.index.planner import DEFAULT_MEMORY_BYTES
 from lookalike.index.words import distances, to_words
 from lookalike.local import check
 from lookalike.local import join as local
+from lookalike.local.likeness import plain_shares
 from lookalike.local.voting import VOTES_LEAST
 
 Features = NDArray[np.void]
@@ -177,7 +178,7 @@ class Near(NamedTuple):
     bits: NDArray[np.int64]
     is_negative: bool
 
-    def take(self, part: slice | NDArray[np.bool_]) -> Near:
+    def take(self, part: slice | NDArray[np.bool_ | np.int64]) -> Near:
         """Return some of them."""
         return Near(
             self.seen[part],
@@ -203,10 +204,16 @@ def _hash_pairs(columns: Columns, spec: dict[str, Any], memory_bytes: int) -> Pa
 
 def _are_borne_out(columns: Columns, found: Near) -> NDArray[np.bool_]:
     """Tell which pairs the thumbnails bear out; where there is none, nothing speaks against them."""
-    first, second = columns.local_of(found.seen), columns.local_of(found.others)
-    kept: NDArray[np.bool_] = (first["thumbnail_width"] == 0) | (second["thumbnail_width"] == 0)
-    looked_at = ~kept & check.are_worth_a_look(found.bits, first, second)
-    part, first, second = found.take(looked_at), first[looked_at], second[looked_at]
+    images, places = np.unique(np.stack([found.seen, found.others]), return_inverse=True)
+    records = columns.local_of(images)
+    one, other = places.reshape(2, -1)
+    is_blank = records["thumbnail_width"] == 0
+    kept: NDArray[np.bool_] = is_blank[one] | is_blank[other]
+    # Few images have many pairs: how plain they are is asked once.
+    plain = plain_shares(records)
+    worth = check.are_worth_a_look(found.bits, np.minimum(plain[one], plain[other]))
+    looked_at = np.flatnonzero(~kept & worth)
+    part, first, second = found.take(looked_at), records[one[looked_at]], records[other[looked_at]]
     maps = maps_between(first, second, part.seen_columns, part.columns)
     kept[looked_at] = check.odds_of_hashes(part.bits, maps, first, second) >= check.ODDS_LEAST
     return kept
