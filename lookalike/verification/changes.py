@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.verification.cells import CELL, Cells
+from lookalike.verification import tones
+from lookalike.verification.cells import Cells
 from lookalike.verification.exchange import Exchange, exchanged
 from lookalike.verification.overlap import Overlap
 from lookalike.verification.planes import Matched
@@ -20,7 +21,6 @@ NOISE_FACTOR_OF_PIXELS = 4.0
 ONE_SIDED = 0.3  # of the other's variance: less is no structure of its own
 SOLID = 0.65  # share of its box that a filled shape covers
 COMPACT = 0.25  # of the common part's width and height
-EVEN = 6  # levels of a channel
 MIN_COUNT = 20.0  # px of a cell that must be common
 MIN_WINDOW_COUNT = 160.0
 # Drawings, charts, screens, documents and flags: much of one tone. Of 300 photos and pictures 92 % have less.
@@ -80,8 +80,8 @@ def describe(
         return Changes(plain=plain, noise=noise)
     total, regions = max(1, int((fine.count > MIN_COUNT).sum())), _regions(changed)
     a, b = fine.variance_first, fine.variance_second
-    pixels = _clearly_changed(common, planes, changed, noise)
-    elsewhere, sides = common.mask & ~_as_pixels(changed), (common.first, common.second)
+    limit, sides = max(CLEARLY_CHANGED, NOISE_FACTOR_OF_PIXELS * noise), (common.first, common.second)
+    pixels = tones.far_apart(planes.first, planes.second, changed, common.mask, limit)
     area = max(1.0, float(fine.count[changed].sum()))
     strokes = [float(side[changed].sum()) / area for side in fine.steep]
     slopes = [float(side[changed].sum()) for side in fine.slope]
@@ -94,55 +94,20 @@ def describe(
         noise=noise,
         balance=min(slopes) / max(*slopes, 1.0),
         strokes=min(strokes),
-        drawn=_few_tones(common.first if slopes[0] > slopes[1] else common.second, pixels),
-        bold=max(_own_colours(one, pixels, pixels, elsewhere, 4) for one in sides),
-        flat=max(_own_colours(one, pixels & _even(one), pixels, elsewhere, 3) for one in sides),
-        exchange=exchanged(planes.first, planes.second, (common.first, common.second), pixels),
+        drawn=tones.few_tones(sides[0] if slopes[0] > slopes[1] else sides[1], pixels),
+        bold=max(_own_colours(one, pixels, changed, common.mask, is_flat=False) for one in sides),
+        flat=max(_own_colours(one, pixels, changed, common.mask, is_flat=True) for one in sides),
+        exchange=exchanged(planes.first, planes.second, sides, pixels),
         boxes=_boxes(regions, changed.shape),
     )
 
 
-def _clearly_changed(common: Overlap, planes: Matched, changed: Mask, noise: float) -> Mask:
-    """Pixels of the changed cells that differ by more than noise."""
-    apart = np.abs(planes.first - planes.second) > max(CLEARLY_CHANGED, NOISE_FACTOR_OF_PIXELS * noise)
-    return np.asarray(_as_pixels(changed) & apart & common.mask, np.bool_)
-
-
-def _as_pixels(cells: Mask) -> Mask:
-    return np.asarray(np.kron(cells, np.ones((CELL, CELL), np.bool_)), np.bool_)
-
-
-def _few_tones(pixels: NDArray[np.uint8], chosen: Mask) -> float:
-    """Share of the three commonest of 512 colours."""
-    red, green, blue = (pixels[..., k][chosen].astype(np.intp) >> 5 for k in range(3))
-    counts = np.bincount(red * 64 + green * 8 + blue, minlength=512)
-    return float(np.sort(counts)[-3:].sum() / max(1, counts.sum()))
-
-
-def _own_colours(pixels: NDArray[np.uint8], chosen: Mask, of: Mask, elsewhere: Mask, shift: int) -> float:
-    """Share of `of` that the three commonest colours of the chosen have beyond what is so coloured elsewhere.
-
-    A sticker brings colours; an object that was painted out gives way to those of its surroundings.
-    Colours are told apart by steps of 2 ** shift levels.
-    """
-    inside = _colour_counts(pixels[chosen], shift) / max(1, int(of.sum()))
-    outside = pixels[::2, ::2][elsewhere[::2, ::2]]  # a quarter tells as much
-    commonest = np.argpartition(inside, -3)[-3:]
-    shares = _colour_counts(outside, shift)[commonest] / max(1, len(outside))
-    return float(np.maximum(inside[commonest] - shares, 0).sum())
-
-
-def _colour_counts(pixels: NDArray[np.uint8], shift: int) -> NDArray[np.int64]:
-    levels = 256 >> shift
-    red, green, blue = (pixels[:, k].astype(np.intp) >> shift for k in range(3))
-    return np.bincount((red * levels + green) * levels + blue, minlength=levels**3)
-
-
-def _even(pixels: NDArray[np.uint8]) -> Mask:
-    """Where no neighbour differs by more than EVEN levels."""
-    block = np.ones((3, 3), np.uint8)
-    apart = cv2.subtract(cv2.dilate(pixels, block), cv2.erode(pixels, block))
-    return np.asarray(apart.max(axis=2) <= EVEN, np.bool_)
+def _own_colours(one: NDArray[np.uint8], pixels: Mask, changed: Mask, mask: Mask, *, is_flat: bool) -> float:
+    """Share of the changed pixels whose colours this picture has nowhere else; in even areas, finer ones."""
+    shift = 3 if is_flat else 4
+    counts = tones.colours(one, tones.even(one, pixels) if is_flat else pixels, shift)
+    outside = tones.elsewhere(one, changed, mask, shift)
+    return tones.own_colours(counts, int(np.count_nonzero(pixels)), outside)
 
 
 def _differs(cells: Cells, limit: float, share: float) -> Mask:

@@ -24,7 +24,7 @@ from lookalike.verification.alignment import (
 from lookalike.verification.changes import Changes
 from lookalike.verification.geometry import corners
 from lookalike.verification.identity import have_same_pixels
-from lookalike.verification.inspection import Inspection, inspect
+from lookalike.verification.inspection import Inspection, inspect, offset
 from lookalike.verification.overlap import overlap
 from lookalike.verification.perspective import straightened
 from lookalike.verification.subject import Prepared
@@ -35,7 +35,11 @@ AGREEMENT_SIDE = 140  # grid px: tiles of 15 px are then about a ninth of the si
 DOUBTFUL = 0.9  # correlation of tiles
 STRAIGHT = 1.9  # of 2: what was only slanted agrees as well as this
 NEARLY_PERFECT = 1.994  # of 2: no other alignment can be much better
+AGREEING = 1.8  # of 2
+# The corners of copies of whole frames lay 0.45 px aside at most, those of crops by half a percent 0.76.
+IN_PLACE = 0.5  # px of the grid
 STRUCTURED_ENOUGH = 0.05  # share of tiles: with less it counts how many key points there are
+WELL_STRUCTURED = 0.2  # of photos; formulas and diagrams in two fonts have less, and agree nearly
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ def _best_alignment(first: Prepared, second: Prepared) -> Checked | None:
     by_frame, frame = frame_alignment(first, second), None
     if looks_alike(first, second):
         frame = _checked(first, second, by_frame)
-        if frame is not None and _needs_no_keypoints(frame):
+        if frame is not None and _needs_no_keypoints(first, second, frame):
             return dataclasses.replace(frame, needs_keypoints=False)
     by_keypoints = keypoint_alignment(first, second)
     if by_keypoints is None:
@@ -136,9 +140,15 @@ def _best_alignment(first: Prepared, second: Prepared) -> Checked | None:
     return best
 
 
-def _needs_no_keypoints(frame: Checked) -> bool:
+def _needs_no_keypoints(first: Prepared, second: Prepared, frame: Checked) -> bool:
     """Whether whole frame on whole frame agrees so well that nothing is left to be said by key points."""
-    return frame.fit > NEARLY_PERFECT and frame.agreement.structured > STRUCTURED_ENOUGH
+    if frame.fit > NEARLY_PERFECT:
+        return frame.agreement.structured > STRUCTURED_ENOUGH
+    if frame.fit < AGREEING or frame.agreement.structured < WELL_STRUCTURED or not frame.rank[0]:
+        return False
+    # A crop or turn by half a percent agrees as well as a change of tone does, but lies aside.
+    aside = offset(first, second, frame.alignment.matrix, AGREEMENT_SIDE)
+    return aside is not None and aside < IN_PLACE
 
 
 def _better(one: Checked | None, other: Checked | None) -> Checked | None:

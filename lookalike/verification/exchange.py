@@ -12,6 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.compiled import compiled
+from lookalike.verification import tones
+
 FEWEST = 20  # px
 OPPOSED = 0.3  # share of changes one way and of changes the other, at which both count in full
 
@@ -35,35 +38,45 @@ def exchanged(
     changed: Mask,
 ) -> Exchange:
     """Compare what (h, w) gray planes, equal in tone, and (h, w, 3) colours have on changed pixels."""
-    if changed.sum() < FEWEST:
+    counts = _level_counts(first, second, changed)
+    lighter, darker = counts[1], counts[0]
+    lighter_count, darker_count = int(lighter[0].sum()), int(darker[0].sum())
+    if lighter_count + darker_count < FEWEST:
         return Exchange()
-    a, b = first[changed], second[changed]
-    lighter = a > b
-    share = float(lighter.mean())
+    share = lighter_count / (lighter_count + darker_count)
     both_ways = min(share, 1 - share) * 2
     opposed = 0.0
-    if min(lighter.sum(), (~lighter).sum()) > FEWEST // 2:
-        lost = _common(_levels(a[lighter]), _levels(b[~lighter]))
-        gained = _common(_levels(a[~lighter]), _levels(b[lighter]))
+    if min(lighter_count, darker_count) > FEWEST // 2:
+        lost = _common(_smoothed(lighter[0]), _smoothed(darker[1]))
+        gained = _common(_smoothed(darker[0]), _smoothed(lighter[1]))
         opposed = (lost + gained) / 2
+    one, other = lighter + darker
+    of_first, of_second = (tones.colours(side, changed, 5) for side in colours)
     return Exchange(
-        levels=_common(_levels(a), _levels(b)),
-        colours=_common(_colours(colours[0][changed]), _colours(colours[1][changed])),
+        levels=_common(_smoothed(one), _smoothed(other)),
+        colours=_common(of_first / of_first.sum(), of_second / of_second.sum()),
         opposed=opposed * min(1.0, both_ways / OPPOSED),
     )
 
 
-def _levels(values: Plane) -> NDArray[np.float64]:
+@compiled
+def _level_counts(first: Plane, second: Plane, changed: Mask) -> NDArray[np.int64]:
+    """Counts (2, 2, 32) of gray levels, where the first is lighter or not, of the first and of the second."""
+    counts = np.zeros((2, 2, 32), np.int64)
+    for y in range(changed.shape[0]):
+        for x in range(changed.shape[1]):
+            if changed[y, x]:
+                a, b = first[y, x], second[y, x]
+                lighter = 1 if a > b else 0
+                counts[lighter, 0, int(min(max(a, 0), 255)) >> 3] += 1
+                counts[lighter, 1, int(min(max(b, 0), 255)) >> 3] += 1
+    return counts
+
+
+def _smoothed(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Histogram of 32 gray levels, a little smoothed: tones are equal to a few levels only."""
-    counts = np.bincount(np.clip(values, 0, 255).astype(np.intp) >> 3, minlength=32)
     smooth = np.convolve(counts, (0.25, 0.5, 0.25), "same")
     return np.asarray(smooth / max(1.0, float(smooth.sum())), np.float64)
-
-
-def _colours(values: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Histogram of 8 x 8 x 8 colours."""
-    red, green, blue = (values[:, k].astype(np.intp) >> 5 for k in range(3))
-    return np.bincount(red * 64 + green * 8 + blue, minlength=512) / len(values)
 
 
 def _common(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:

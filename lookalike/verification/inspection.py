@@ -69,6 +69,14 @@ def inspect(first: Prepared, second: Prepared, alignment: Alignment) -> Inspecti
     )
 
 
+def offset(first: Prepared, second: Prepared, matrix: Matrix, side: int) -> float | None:
+    """How far pixels say that a corner lies aside, in px of a grid of side x side; None if they do not."""
+    seen = _laid(first, second, matrix, side)
+    if seen is None or seen.correction is None:
+        return None
+    return displacement(seen.correction, seen.fine.count.shape)
+
+
 def _moved(seen: _Laid) -> list[Cells]:
     """Cells with the second moved by a pixel each way: thin lines take no map that is off by one."""
     first, second = seen.planes.first, seen.planes.second
@@ -95,9 +103,9 @@ class _Laid:
         return correction(self.windows)
 
 
-def _laid(first: Prepared, second: Prepared, matrix: Matrix) -> _Laid | None:
+def _laid(first: Prepared, second: Prepared, matrix: Matrix, side: int = SIDE) -> _Laid | None:
     """Lay one on the other and sum over cells and windows."""
-    common = overlap(first, second, matrix, SIDE)
+    common = overlap(first, second, matrix, side)
     if common is None:
         return None
     planes = matched(common)

@@ -1,0 +1,39 @@
+"""Colours of changed pixels against slow truths in NumPy and OpenCV."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from lookalike.verification import tones
+from lookalike.verification.cells import CELL
+
+
+def picture() -> np.ndarray:
+    coarse = np.random.default_rng(1).integers(0, 256, (12, 16, 3), np.uint8)
+    pixels = cv2.resize(coarse, (96, 72), interpolation=cv2.INTER_CUBIC)
+    pixels[20:44, 16:64] = (200, 30, 40)
+    return pixels
+
+
+def test_even_pixels_have_neighbours_of_their_colour() -> None:
+    pixels = picture()
+    block = np.ones((3, 3), np.uint8)
+    apart = cv2.subtract(cv2.dilate(pixels, block), cv2.erode(pixels, block)).max(axis=2)
+    chosen = np.random.default_rng(2).random(apart.shape) > 0.3
+    expected = (apart <= tones.EVEN) & chosen
+    assert expected.sum() > 300
+    assert (tones.even(pixels, chosen) == expected).all()
+
+
+def test_a_colour_is_a_pictures_own_as_far_as_it_is_nowhere_else() -> None:
+    pixels, mask = picture(), np.ones((72, 96), np.bool_)
+    changed = np.zeros((72 // CELL, 96 // CELL), np.bool_)
+    changed[3:5, 2:8] = True  # within the red shape, which reaches a little further
+    chosen = np.kron(changed, np.ones((CELL, CELL), np.bool_)) > 0
+    outside = tones.elsewhere(pixels, changed, mask, 4)
+    red = ((pixels == (200, 30, 40)).all(axis=2) & ~chosen)[::2, ::2].sum() / (~chosen)[::2, ::2].sum()
+    own = tones.own_colours(tones.colours(pixels, chosen, 4), int(chosen.sum()), outside)
+    assert 0.05 < red < 0.2
+    assert abs(own - (1 - red)) < 0.02
+    assert tones.few_tones(pixels, chosen) == 1.0
