@@ -118,6 +118,11 @@ def finish(
     return _changed(session.execute(_held(shard_id, attempt).values(state=life.FINISH.after, **values)))
 
 
+def note(session: Session, shard: Shard, noted: dict[str, Any]) -> None:
+    """Put something in the place of the input of a shard that is still ours: who runs it next finds it."""
+    session.execute(_held(shard.id, shard.attempt).values(input=noted))
+
+
 def release(session: Session, shard_id: int, attempt: int) -> bool:
     """Give a shard back unharmed, or drop it if its job is being cancelled; false if it is no longer ours."""
     is_cancelling = exists().where(Job.id == Shard.job_id, Job.state == life.CANCELLING)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from sqlalchemy import select
 
 from lookalike import grouping
 from lookalike import hubs as gathering
@@ -17,14 +20,16 @@ from lookalike import jobs as life
 from lookalike.candidates import candidates, plan
 from lookalike.columns import Columns
 from lookalike.features.record import FEATURES
-from storage import contents, contexts, groups, images
+from storage import contents, contexts, groups, images, job_errors, jobs, shards
 from storage.blobs import Blobs
 from storage.db import Database
-from storage.models import Job
+from storage.models import Job, Shard
 from storage.settings import Settings
 from tests.pictures import jpeg, photo
 from tests.worker.inline import Inline
-from worker import hubs
+from worker import hubs, submission
+from worker.dispatch import Dispatcher
+from worker.recovery import recover
 from worker.tools import Tools, make_tools
 
 Integers = NDArray[np.int64]
@@ -139,6 +144,83 @@ def find(tools: Tools, context_id: uuid.UUID, mode: str = "full") -> Job:
     job = Inline(tools).run(context_id, life.FIND_DUPLICATES, similarity_threshold=90.0, mode=mode)
     assert job.state == life.SUCCEEDED
     return job
+
+
+class Killed(BaseException):
+    """In the place of a signal: nothing of a worker catches it."""
+
+
+class DeadlyBlobs(Blobs):
+    """A store of which one proxy kills who reads it."""
+
+    deadly: tuple[str, int] | None = None
+
+    def read_range(self, key: str, offset: int, length: int) -> bytes:
+        if (key, offset) == self.deadly:
+            raise Killed
+        return super().read_range(key, offset, length)
+
+
+def find_in_spite_of_kills(tools: Tools, context_id: uuid.UUID) -> Job:
+    """Do a job whose workers may be killed, and recover what they leave behind."""
+    inline = Inline(tools)
+    job_id = submission.submit(
+        tools.database,
+        cast(Dispatcher, inline),
+        context_id=context_id,
+        kind=life.FIND_DUPLICATES,
+        parameters={"similarity_threshold": 90.0},
+    )
+    for _ in range(40):
+        try:
+            inline.work()
+        except Killed:
+            with tools.database.transaction() as session:
+                shards.expire(
+                    session, session.scalars(select(Shard.id).where(Shard.state == "running")).one()
+                )
+                for shard_id in shards.expired(session):
+                    recover(session, session.get_one(Shard, shard_id), 30)
+            inline.dispatch(job_id)
+        with tools.database.reading() as session:
+            if jobs.get(session, job_id).state in life.FINAL_STATES:
+                return jobs.get(session, job_id)
+    raise AssertionError("the job does not end")
+
+
+@pytest.mark.parametrize("rank", [0, 5])
+def test_an_image_of_a_hub_that_kills_its_worker_is_left_out(
+    sqlite_database: Database,
+    tmp_path: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    rank: int,
+) -> None:
+    scene = photo(3, (240, 180))
+    # The better, the less they are compressed.
+    pictures = {name: jpeg(scene, 90 - 2 * number) for number, name in enumerate(HUB)}
+    store = DeadlyBlobs(str(tmp_path / "blobs"))
+    tools = replace(make_tools(settings, database=sqlite_database, blobs=store), join_memory_bytes=256 * 16)
+    with sqlite_database.transaction() as session:
+        context_id = contexts.create(session, name="deadly").id
+    put(tools, context_id, pictures)
+    assert Inline(tools).run(context_id, life.EXTRACT_FEATURES).state == life.SUCCEEDED
+    with sqlite_database.reading() as session:
+        content = images.get(session, context_id, HUB[rank]).content_id
+        place = contents.proxy_places(session, [content or 0])[0]
+    store.deadly = (place.key, place.offset)
+    monkeypatch.setattr(gathering, "LEAST_DEGREE", 6)
+    job = find_in_spite_of_kills(tools, context_id)
+    assert job.state == life.SUCCEEDED
+    assert job.counts["hub_images"] == len(HUB)
+    with sqlite_database.reading() as session:
+        errors = {each.image_id: each.code for each in job_errors.page(session, job.id).items}
+    # Where it is the best, that is told only when another has been left out because of it.
+    assert errors.keys() == ({HUB[rank]} if rank else {HUB[0], HUB[1]})
+    assert set(errors.values()) == {"crashed_worker"}
+    members, related = next(iter(shown(sqlite_database, job)))
+    assert [name for name, _ in members] == [name for name in HUB if name not in errors]
+    assert not related
 
 
 def put(tools: Tools, context_id: uuid.UUID, pictures: dict[str, bytes]) -> None:

@@ -12,7 +12,7 @@ from lookalike import jobs as life
 from lookalike.hubs import Gathered
 from lookalike.verification.comparison import Comparison, verify
 from lookalike.version import ENGINE_VERSION
-from storage import decisions, images, job_errors, jobs, matches
+from storage import decisions, images, job_errors, jobs, matches, shards
 from storage.db import Session
 from storage.matches import NewMatch
 from storage.models import Job, Shard
@@ -85,11 +85,18 @@ def _verified(pairs: NDArray[np.int64], tools: Tools, lease: Lease) -> list[NewM
 
 
 def _run_hub(shard: Shard, context_id: uuid.UUID, tools: Tools, lease: Lease) -> Outcome:
-    """Compare those pairs of a hub that its groups depend on; what is found is stored as it goes."""
+    """Compare those pairs of a hub that its groups depend on; what is found is stored as it goes.
+
+    So who runs it again begins where it stopped. The last try before it would be given up notes each pair
+    before it compares it: if that kills it too, the hub goes on without one of the two (see singles).
+    """
     rows, is_contested = unpacked(shard.input_data, columns=2).T
+    is_careful = shard.loss_count >= life.MOST_LOSSES - 1
     with tools.database.reading() as session:
         job = jobs.get(session, shard.job_id)
         content_ids = joining.contents_of(session, job.id)
+        is_taken = ~np.isin(content_ids[rows], shard.input.get("left_out", []))
+        rows, is_contested = rows[is_taken], is_contested[is_taken]
         mine = content_ids[rows]
         decided = decisions.among(session, context_id, np.sort(mine))
         is_contested = is_contested.astype(bool) | np.isin(mine, np.stack([decided.low, decided.high]))
@@ -104,8 +111,12 @@ def _run_hub(shard: Shard, context_id: uuid.UUID, tools: Tools, lease: Lease) ->
         with tools.database.reading() as session:
             known = matches.known_pairs(session, pairs, ENGINE_VERSION)
         unknown = pairs[~known]
-        for start in range(0, len(unknown), MOST_PAIRS):
-            found = _verified(unknown[start : start + MOST_PAIRS], tools, lease)
+        step = 1 if is_careful else MOST_PAIRS
+        for start in range(0, len(unknown), step):
+            if is_careful:
+                better = int(ranked[one[~known][start]])
+                _note(shard, better, int(ranked[other[~known][start]]), tools)
+            found = _verified(unknown[start : start + step], tools, lease)
             with tools.database.transaction() as session:
                 matches.store(session, found, ENGINE_VERSION)
         counts["candidates"] += len(pairs)
@@ -115,13 +126,32 @@ def _run_hub(shard: Shard, context_id: uuid.UUID, tools: Tools, lease: Lease) ->
 
     threshold_tenths = round(job.parameters["similarity_threshold"] * 10)
     spared = hubs.verified(by_rank, is_contested[order], threshold_tenths, compared)
-    return Outcome(counts={**counts, "spared": spared})
+    return Outcome(partial(_record_left_out, shard=shard), {**counts, "spared": spared})
+
+
+def _note(shard: Shard, better: int, other: int, tools: Tools) -> None:
+    with tools.database.transaction() as session:
+        shards.note(session, shard, {**shard.input, "comparing": [better, other]})
+
+
+def _record_left_out(session: Session, shard: Shard) -> None:
+    left_out = shard.input.get("left_out", [])
+    told = f"Comparing it with others like it ended its worker process {life.MOST_LOSSES} times."
+    holders = images.holders(session, np.array(left_out, np.int64))
+    job_errors.record(session, shard.job_id, [(each.image_id, CRASHED, told) for each in holders.values()])
 
 
 def singles(shard: Shard) -> list[ShardPlan]:
-    """One shard a pair; a hub cannot be cut."""
+    """One shard a pair; a hub, which cannot be cut, without the image whose comparison killed it."""
     if shard.input.get("hub"):
-        return []
+        if "comparing" not in shard.input:
+            return []
+        better, other = shard.input["comparing"]
+        left_out, met = shard.input.get("left_out", []), shard.input.get("met", [])
+        # The better one has been compared with many before; but if it is met here again, it is that one.
+        culprit = better if better in met else other
+        again = {"hub": True, "left_out": [*left_out, culprit], "met": [*met, better]}
+        return [ShardPlan(shard.item_count, again, shard.input_data)]
     pairs = unpacked(shard.input_data, columns=2)
     return [ShardPlan(1, input_data=packed(pair)) for pair in pairs] if len(pairs) > 1 else []
 
