@@ -29,6 +29,7 @@ bench: $(VENV)/.dev $(DEMO_DIR)/photos ## Run the benchmarks at small sizes
 	$(BIN)/python benchmarks/join.py --n 100000 --bits 256 --radius 31
 	$(BIN)/python benchmarks/extract.py $(DEMO_DIR)/photos
 	$(BIN)/python benchmarks/accuracy.py $(DEMO_DIR)/photos
+	$(BIN)/python benchmarks/verify.py $(DEMO_DIR)/photos
 	$(BIN)/python benchmarks/service.py
 
 $(DEMO_DIR)/photos: | $(VENV)/.runtime
