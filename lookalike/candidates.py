@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from lookalike.columns import REGIONS, TRIMMED, TURNED, WHOLE, Columns
 from lookalike.features.coarse import COARSE_BITS
 from lookalike.features.record import Flag
-from lookalike.frames import maps_between
+from lookalike.frames import maps_between, stretches
 from lookalike.hubs import Gathered, Gathering
 from lookalike.index import cost, planner
 from lookalike.index.bands import budgets
@@ -215,7 +215,9 @@ def _are_borne_out(columns: Columns, found: Near) -> NDArray[np.bool_]:
     looked_at = np.flatnonzero(~kept & worth)
     part, first, second = found.take(looked_at), records[one[looked_at]], records[other[looked_at]]
     maps = maps_between(first, second, part.seen_columns, part.columns)
-    kept[looked_at] = check.odds_of_hashes(part.bits, maps, first, second) >= check.ODDS_LEAST
+    even = stretches(maps, first, second) <= check.STRETCH_MOST
+    part, maps, first, second = part.take(even), maps[even], first[even], second[even]
+    kept[looked_at[even]] = check.odds_of_hashes(part.bits, maps, first, second) >= check.ODDS_LEAST
     return kept
 
 

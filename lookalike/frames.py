@@ -34,6 +34,16 @@ def maps_between(
     return _composed(other, _inverse(one))
 
 
+def stretches(maps: Maps, first: Records, second: Records) -> NDArray[np.float64]:
+    """Return by how much maps stretch one side of pictures (n,) more than the other, as logarithms."""
+    linear = maps[:, :, :2].copy()
+    linear *= np.stack([second["width"], second["height"]], axis=1).astype(np.float64)[:, :, None]
+    linear /= np.stack([first["width"], first["height"]], axis=1).astype(np.float64)[:, None, :]
+    lengths = np.hypot(linear[:, 0], linear[:, 1])
+    stretched: NDArray[np.float64] = np.abs(np.log(lengths[:, 0] / lengths[:, 1]))
+    return stretched
+
+
 def _of_boxes(boxes: NDArray[np.floating[Any]]) -> Maps:
     """Return the maps from frames to pictures; boxes (n, 4) are left, top, right, bottom."""
     maps = np.zeros((len(boxes), 2, 3))

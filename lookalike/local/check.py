@@ -30,6 +30,8 @@ AGREEMENT_LEAST, HASH_AGREEMENT_LEAST = 0.35, 0.2
 NEVER = -99.0
 PLAIN_BITS, FARTHEST_BITS = 60.0, 105.0
 """Hashes of pictures of one even ground count as so many bits further apart; beyond, they tell nothing."""
+STRETCH_MOST = 0.3
+"""Logarithm: copies are cut out, but hardly ever made a third wider alone."""
 TERM_COUNT = 10
 # What one more of each is worth: a vote or a bit, the measures of likeness, how plain the less plain picture
 # is; and the constant.

@@ -15,7 +15,7 @@ from lookalike.candidates import candidates, near_hashes, plan
 from lookalike.columns import REGIONS, TRIMMED, TURNED, WHOLE, Columns
 from lookalike.features.extraction import extract
 from lookalike.features.record import FEATURES
-from lookalike.frames import maps_between
+from lookalike.frames import maps_between, stretches
 from lookalike.index.planner import DEFAULT_MEMORY_BYTES
 from lookalike.local.likeness import MEASURES, likeness
 from lookalike.local.record import LOCAL
@@ -103,6 +103,15 @@ def test_frames_of_turned_pictures_and_regions_lie_where_they_were_taken() -> No
     seen, columns = np.array([WHOLE, WHOLE]), np.array([TURNED[5 - 1], REGIONS[0]])
     told = likeness(maps_between(records[:2], records[[2, 2]], seen, columns), records[:2], records[[2, 2]])
     assert told[:, MEASURES.index("tiles")].min() > 0.9
+
+
+def test_pictures_of_other_proportions_are_stretched_to_each_other() -> None:
+    records = np.zeros(2, LOCAL)
+    records["width"], records["height"] = (320, 320), (240, 160)
+    first, second = records[[0, 0, 0]], records[[0, 1, 1]]
+    columns = np.array([WHOLE, WHOLE, TURNED[5 - 1]])
+    found = stretches(maps_between(first, second, np.full(3, WHOLE), columns), first, second)
+    assert np.allclose(found, np.log([1, 1.5, 8 / 3]))
 
 
 def test_borders_of_thumbnails_are_found() -> None:
