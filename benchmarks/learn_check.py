@@ -46,7 +46,7 @@ MOST_OTHERS = 30_000
 
 
 class Looked(NamedTuple):
-    """What is found of some pictures: pairs (n, 2), the terms (n, 10) weighed, and pairs sure without."""
+    """What is found of some pictures: pairs (n, 2), the terms (n, 11) weighed, and pairs sure without."""
 
     hash_pairs: NDArray[np.int64]
     hash_terms: NDArray[np.float64]

@@ -32,11 +32,11 @@ PLAIN_BITS, FARTHEST_BITS = 60.0, 105.0
 """Hashes of pictures of one even ground count as so many bits further apart; beyond, they tell nothing."""
 STRETCH_MOST = 0.3
 """Logarithm: copies are cut out, but hardly ever made a third wider alone."""
-TERM_COUNT = 10
+TERM_COUNT = 11
 # What one more of each is worth: a vote or a bit, the measures of likeness, how plain the less plain picture
 # is; and the constant.
-_VOTE_WEIGHTS = np.array([0.812, 4.276, 1.449, 5.450, -3.967, -4.050, 5.058, -2.283, -7.393, -4.290])
-_HASH_WEIGHTS = np.array([-0.089, 5.520, -1.626, 3.757, -3.724, -4.188, 9.746, 1.867, -9.852, 2.242])
+_VOTE_WEIGHTS = np.array([0.809, 4.148, 1.445, 5.403, -3.934, -4.197, 5.110, -1.919, -1.471, -7.469, -4.061])
+_HASH_WEIGHTS = np.array([-0.086, 4.955, -2.311, 2.970, -3.130, -4.003, 8.403, 1.935, -4.440, -8.907, 4.370])
 
 
 def odds_of_votes(votes: NDArray[np.void], first: Records, second: Records) -> NDArray[np.float64]:
@@ -73,7 +73,7 @@ def are_worth_verifying(votes: NDArray[np.void], odds: NDArray[np.floating[Any]]
 def terms(
     told: NDArray[np.integer[Any]], maps: NDArray[np.float64], first: Records, second: Records
 ) -> NDArray[np.float64]:
-    """Return what is weighed (n, 10); told (n,) are votes or bits."""
+    """Return what is weighed (n, 11); told (n,) are votes or bits."""
     plain = np.minimum(plain_shares(first), plain_shares(second))
     return np.column_stack([told, likeness(maps, first, second), plain, np.ones(len(told))])
 

@@ -32,11 +32,12 @@ MEASURES = (
     "fine",  # correlation of what differs from pixel to pixel
     "fine_tiles",  # the same, mean of tiles
     "moved",  # how far registration moved a corner; in fives of pixels, at most 1
+    "stretched",  # by how much one side more than the other, a logarithm, at most 1
 )
 
 
 def likeness(maps: NDArray[np.float64], first: Records, second: Records) -> NDArray[np.float32]:
-    """Return (n, 7) MEASURES for maps (n, 2, 3) from the frames of first to those of second (n,) LOCAL.
+    """Return (n, 8) MEASURES for maps (n, 2, 3) from the frames of first to those of second (n,) LOCAL.
 
     Both frames have sides of one, whatever their shape.
     """
@@ -126,6 +127,7 @@ def _register_and_compare(a: Image, b: Image, step: Map, out: NDArray[np.float32
     end = step.copy()
     register(a, b, end)
     out[6] = min(_most_moved(a, step, end) / 5, 1.0)
+    out[7] = min(_stretch(end), 1.0)
     _compare(a, b, end, out)
 
 
@@ -154,6 +156,15 @@ def _undone(step: Map, area: float) -> Map:
     back[0, 2] = -(back[0, 0] * step[0, 2] + back[0, 1] * step[1, 2])
     back[1, 2] = -(back[1, 0] * step[0, 2] + back[1, 1] * step[1, 2])
     return back
+
+
+@compiled
+def _stretch(step: Map) -> float:
+    """The logarithm of the ratio of the lengths that the map gives the most and the least stretched line."""
+    half = 0.5 * (step[:, 0] ** 2 + step[:, 1] ** 2).sum()
+    area = abs(step[0, 0] * step[1, 1] - step[0, 1] * step[1, 0])
+    rest = math.sqrt(max(half**2 - area**2, 0.0))
+    return 0.5 * math.log((half + rest) / max(half - rest, 1e-9))
 
 
 @compiled
