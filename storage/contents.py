@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from lookalike.errors import NotFound
 from lookalike.features.record import FACTS, FEATURES, facts_of
 from storage import arrays
+from storage.db import IN_BINARY
 from storage.inserts import insert_into
 from storage.models import Content, FeatureBlock
 
@@ -155,7 +156,7 @@ def load_facts(session: Session, blocks: np.ndarray, slots: np.ndarray) -> np.nd
     for chunk in arrays.parts(wanted):
         given = arrays.ids(session, chunk)
         query = select(FeatureBlock.id, FeatureBlock.facts).join(given, FeatureBlock.id == given.c.id)
-        for block_id, data in session.execute(query).all():
+        for block_id, data in session.execute(query, execution_options=IN_BINARY).all():
             found[block_id] = data if data is not None else _facts(session, block_id)
     if len(found) < len(wanted):
         raise NotFound(f"{len(wanted) - len(found)} of {len(wanted)} blocks of features are gone.")
@@ -202,7 +203,8 @@ def _gather(session: Session, content_ids: Sequence[int] | np.ndarray) -> tuple[
     members = _places_by_block(blocks)
     for chunk in arrays.chunks(list(members), BLOCK_CHUNK):
         query = select(FeatureBlock.id, FeatureBlock.data, FeatureBlock.proxies_key)
-        for block_id, data, key in session.execute(query.where(FeatureBlock.id.in_(chunk))):
+        found = session.execute(query.where(FeatureBlock.id.in_(chunk)), execution_options=IN_BINARY)
+        for block_id, data, key in found:
             keys[block_id] = key
             # Slices where they do: half the time for a whole collection.
             rows = _as_slice(members[block_id])

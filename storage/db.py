@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from psycopg.pq import Format
 from sqlalchemy import URL, Connection, Double, Engine, create_engine, event, make_url, select
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.compiler import compiles
@@ -24,6 +25,8 @@ from storage import schema
 __all__ = ["Database", "OperationalError", "Session", "clock", "is_sqlite", "now"]
 
 BUSY_TIMEOUT_SECONDS = 15
+# Execution options of a query for much packed data: PostgreSQL sends it as it is, not as twice as much text.
+IN_BINARY = {"in_binary": True}
 
 
 class now(FunctionElement[float]):  # noqa: N801 (reads as the SQL function that it is)
@@ -51,7 +54,7 @@ class Database:
         """Take an SQLAlchemy URL; nothing is opened yet."""
         self.url = _parsed(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        engine = _sqlite_engine(self.url) if self.is_sqlite else create_engine(self.url, pool_pre_ping=True)
+        engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
         self._engine = engine
         self._writing = engine.execution_options(writes=True)
         self._reading = engine if self.is_sqlite else engine.execution_options(**_POSTGRESQL_READING)
@@ -157,6 +160,19 @@ def _parsed(url: str) -> URL:
     if backend == "postgresql":
         return parsed.set(drivername="postgresql+psycopg")
     raise InvalidInput(f"LOOKALIKE_DATABASE_URL names {backend!r}; use sqlite:///… or postgresql://…")
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True)
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def choose_format(
+        connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
+    ) -> None:
+        if context is not None and context.execution_options.get("in_binary"):
+            cursor.format = Format.BINARY
+
+    return engine
 
 
 def _sqlite_engine(url: URL, *, migrates: bool = False, **options: Any) -> Engine:

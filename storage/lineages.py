@@ -37,7 +37,7 @@ from sqlalchemy.orm import Session
 from lookalike.errors import InvalidInput, NotFound
 from lookalike.succession import Change
 from storage import arrays, groups
-from storage.db import is_sqlite
+from storage.db import IN_BINARY, is_sqlite
 from storage.groups import LISTED, NewGroups, ShownGroup
 from storage.inserts import insert_ignoring
 from storage.models import Group, Grouping, Lineage
@@ -176,7 +176,8 @@ def live(session: Session, lineage: Lineage) -> Live:
     columns = (Group.from_run, Group.number, Group.image_count, Group.reclaimable_bytes, Group.reasons)
     facts = arrays.columns(session, select(*columns).where(*mine))
     order = np.lexsort((facts[1], facts[0]))
-    blobs = session.scalars(select(Group.listed).where(*mine).order_by(Group.from_run, Group.number)).all()
+    packed = select(Group.listed).where(*mine).order_by(Group.from_run, Group.number)
+    blobs = session.scalars(packed, execution_options=IN_BINARY).all()
     lengths = np.fromiter(map(len, blobs), np.int64, len(blobs)) // LISTED.itemsize
     starts = np.concatenate([[0], np.cumsum(lengths)])
     listed = np.frombuffer(b"".join(blobs), LISTED)
