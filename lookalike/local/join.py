@@ -25,12 +25,12 @@ from lookalike.local.vocabulary import shipped
 from lookalike.local.votes import Votes, as_votes, merged
 from lookalike.local.voting import Tables, Winners, vote_on
 
-HIT_RADIUS = 44
+HIT_RADIUS = 46
 BLOCK_IMAGES = 1024
 BUFFER_HITS = 4_000_000
 RANGE_IMAGES = 50_000
-"""Images of a shard's range: 0.11 GB of records and as much of lists for each range."""
-BYTES_AN_IMAGE = 18_000
+"""Images of a shard's range: 0.16 GB of records and 0.2 GB of lists for each range."""
+BYTES_AN_IMAGE = 22_000
 """What a shard takes for each image of a range."""
 FIXED_BYTES = 200_000_000
 """What it takes for its room."""

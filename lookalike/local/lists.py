@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lookalike.compiled import compiled
 from lookalike.local.bits import distances_to
-from lookalike.local.record import KEYPOINT_COUNT, WORD_COUNT, Records
+from lookalike.local.record import KEYPOINT_COUNT, LISTED_WORDS, WORD_COUNT, Records
 from lookalike.local.vocabulary import as_words
 
 SCAN_BLOCK = 256
@@ -26,7 +26,7 @@ class Probes(NamedTuple):
 
 
 class Lists(NamedTuple):
-    """The same key points sorted by their first word: those of word w are starts[w]:starts[w + 1].
+    """Key points sorted by word, each under its nearest LISTED_WORDS; word w has starts[w]:starts[w + 1].
 
     `planes` (4, n) hold the descriptors by quarter, so that the same quarter of many is read at once.
     """
@@ -38,7 +38,10 @@ class Lists(NamedTuple):
 
 
 class Hits(NamedTuple):
-    """Probe `probe` and list entry `entry` look alike and share a word; by word, then probe, then entry."""
+    """Probe `probe` and list entry `entry` look alike and share a word; by word, then probe, then entry.
+
+    Two key points that share more than one word are as many hits.
+    """
 
     probe: NDArray[np.int32]
     entry: NDArray[np.int64]
@@ -56,12 +59,13 @@ def probes_of(records: Records) -> Probes:
 
 
 def lists_of(probes: Probes, vocabulary_size: int) -> Lists:
-    """Return the key points listed by word; within a word in their order."""
-    first = probes.words[:, 0]
-    order = np.argsort(first, kind="stable")
-    starts = np.searchsorted(first[order], np.arange(vocabulary_size + 1)).astype(np.int64)
-    planes = np.ascontiguousarray(probes.descriptors[order].T)
-    return Lists(starts, probes.images[order], planes, probes.places[order])
+    """Return the key points listed by word; within a word those of which it is the nearest come first."""
+    words = probes.words[:, :LISTED_WORDS].T.ravel()
+    order = np.argsort(words, kind="stable")
+    starts = np.searchsorted(words[order], np.arange(vocabulary_size + 1)).astype(np.int64)
+    rows = order % max(1, len(probes.words))
+    planes = np.ascontiguousarray(probes.descriptors[rows].T)
+    return Lists(starts, probes.images[rows], planes, probes.places[rows])
 
 
 def found_hits(probes: Probes, lists: Lists, radius: int, buffer: Hits) -> int:

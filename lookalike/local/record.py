@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 KEYPOINT_COUNT = 50
 """The most that an image has."""
 WORD_COUNT = 4
-"""Visual words a key point is looked up under, nearest first; it is listed under the first."""
+"""Visual words a key point is looked up under, nearest first; it is listed under the first LISTED_WORDS."""
+LISTED_WORDS = 2
 DESCRIPTOR_BYTES = 32
 ANGLES = 256
 """Steps of a full turn."""

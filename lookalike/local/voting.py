@@ -138,7 +138,6 @@ class Matches(NamedTuple):
     """The hits of one pair of images, in the order of words."""
 
     probe: NDArray[np.int64]
-    entry: NDArray[np.int64]
     distance: NDArray[np.int64]
     place: NDArray[np.int64]
     other: NDArray[np.int64]
@@ -147,8 +146,8 @@ class Matches(NamedTuple):
 
 @compiled
 def _no_matches() -> Matches:
-    numbers = np.empty((5, HITS_OF_A_PAIR), np.int64)
-    return Matches(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], np.empty(HITS_OF_A_PAIR))
+    numbers = np.empty((4, HITS_OF_A_PAIR), np.int64)
+    return Matches(numbers[0], numbers[1], numbers[2], numbers[3], np.empty(HITS_OF_A_PAIR))
 
 
 @compiled
@@ -164,7 +163,7 @@ def _fill(
     size = min(len(group), HITS_OF_A_PAIR)
     for k in range(size):
         probe, entry = hits.probe[group[k]], hits.entry[group[k]]
-        matches.probe[k], matches.entry[k] = probe, entry
+        matches.probe[k] = probe
         matches.place[k], matches.other[k] = probes.places[probe], lists.places[entry]
         matches.rarity[k] = rarity[probes.words[probe, 0]]
         bits = np.uint64(0)
@@ -208,13 +207,16 @@ def _vote(matches: Matches, size: int, transform: NDArray[np.float64]) -> int:
 
 @compiled
 def _mutual_best(matches: Matches, size: int) -> NDArray[np.int64]:
-    """Return the matches that no other beats for its probe or its entry: each key point is used once."""
+    """Return the matches that no other beats for its probe or its entry: each key point is used once.
+
+    An entry is known by its place: a key point is listed under several words.
+    """
     kept = np.empty(size, np.int64)
     count = 0
     for a in range(size):
         best = True
         for b in range(size):
-            if (matches.probe[b] == matches.probe[a] or matches.entry[b] == matches.entry[a]) and (
+            if (matches.probe[b] == matches.probe[a] or matches.other[b] == matches.other[a]) and (
                 matches.distance[b] < matches.distance[a]
                 or (matches.distance[b] == matches.distance[a] and b < a)
             ):

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from lookalike.local import check, join, voting
 from lookalike.local.keypoints import extract_local
-from lookalike.local.record import KEYPOINT_COUNT, LOCAL, THUMBNAIL_PIXELS, Records, mirrored
+from lookalike.local.record import KEYPOINT_COUNT, LISTED_WORDS, LOCAL, THUMBNAIL_PIXELS, Records, mirrored
 from lookalike.local.vocabulary import as_words, shipped
 from lookalike.local.votes import Votes
 from tests.pictures import photo
@@ -52,15 +52,16 @@ def scenes(votes: Votes) -> set[tuple[int, int]]:
 
 
 def slow_hits(a: np.void, b: np.void) -> list[tuple[int, int, int]]:
-    """Return (probe, entry, distance) of all hits of a's words in b's lists, in the order of words."""
+    """Return (probe, entry, distance) of all hits of a's words in b's lists, in the order of the lists."""
     rows, entries = a["descriptors"][: a["count"]], b["descriptors"][: b["count"]]
     distances = np.bitwise_count(rows[:, None] ^ entries[None]).sum(2, dtype=np.int64)
-    word = b["words"][: b["count"], 0]
-    shared = (a["words"][: a["count"], None, :] == word[None, :, None]).any(2)
-    hits = np.argwhere(shared & (distances <= join.HIT_RADIUS))
-    return sorted(
-        ((int(p), int(q), int(distances[p, q])) for p, q in hits), key=lambda hit: (word[hit[1]], *hit)
-    )
+    hits = []
+    for rank in range(LISTED_WORDS):
+        word = b["words"][: b["count"], rank]
+        shared = (a["words"][: a["count"], None, :] == word[None, :, None]).any(2)
+        for p, q in np.argwhere(shared & (distances <= join.HIT_RADIUS)):
+            hits.append(((int(word[q]), int(p), rank, int(q)), int(distances[p, q])))
+    return [(p, q, distance) for (_, p, _, q), distance in sorted(hits)]
 
 
 def slow_place(place: int) -> tuple[complex, int, int]:
