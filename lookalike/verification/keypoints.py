@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -24,15 +25,10 @@ class Keypoints:
 
     places: NDArray[np.float32]
     descriptors: NDArray[np.uint8]
+    corners: tuple[Any, ...] = field(default=(), repr=False)  # as OpenCV has them
 
     def __len__(self) -> int:
         return len(self.places)
-
-    def mirrored(self, width: int) -> Keypoints:
-        """The same descriptors at the mirrored places."""
-        places = self.places.copy()
-        places[:, 0] = width - places[:, 0]
-        return Keypoints(places, self.descriptors)
 
 
 @cache
@@ -49,10 +45,34 @@ def detect(gray: NDArray[np.uint8]) -> Keypoints:
     points, descriptors = _detector().detectAndCompute(gray, None)
     if descriptors is None:
         return Keypoints(np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8))
-    # OpenCV counts from the centre of the first pixel; here the corner of the picture is (0, 0).
-    places = np.array([point.pt for point in points], np.float32).reshape(-1, 2) + np.float32(0.5)
+    places = _places(points)
     chosen = _spread(places, np.array([point.response for point in points]), gray.shape)
-    return Keypoints(places[chosen], descriptors[chosen])
+    return Keypoints(places[chosen], descriptors[chosen], tuple(points[k] for k in chosen.tolist()))
+
+
+def mirrored(gray: NDArray[np.uint8], keypoints: Keypoints) -> Keypoints:
+    """What the key points look like in a mirror, at their places in the picture itself.
+
+    A corner is one in the mirror image too, turned the other way: it need not be looked for again.
+    """
+    width = gray.shape[1]
+    corners = [
+        cv2.KeyPoint(
+            width - 1 - one.pt[0], one.pt[1], one.size, (540 - one.angle) % 360, one.response, one.octave
+        )
+        for one in keypoints.corners
+    ]
+    if not corners:
+        return keypoints
+    points, descriptors = _detector().compute(np.ascontiguousarray(gray[:, ::-1]), corners)
+    places = _places(points)
+    places[:, 0] = width - places[:, 0]
+    return Keypoints(places, np.asarray(descriptors, np.uint8))
+
+
+def _places(points: Sequence[Any]) -> NDArray[np.float32]:
+    # OpenCV counts from the centre of the first pixel; here the corner of the picture is (0, 0).
+    return np.array([point.pt for point in points], np.float32).reshape(-1, 2) + np.float32(0.5)
 
 
 def _spread(

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.verification.keypoints import Keypoints, detect
+from lookalike.verification.keypoints import Keypoints, detect, mirrored
 from lookalike.verification.pixels import PixelDigest, digest
 
 # All proxies are brought to this area: long strips keep their detail, and memory stays bounded.
@@ -88,8 +88,7 @@ class Prepared:
     @cached_property
     def mirrored_keypoints(self) -> Keypoints:
         """Key points of the proxy's mirror image, at their places in the proxy itself."""
-        mirrored = detect(np.ascontiguousarray(self.gray[:, ::-1]))
-        return mirrored.mirrored(self.size[0])
+        return mirrored(self.gray, self.keypoints)
 
     @cached_property
     def pixel_digest(self) -> PixelDigest | None:

@@ -9,10 +9,12 @@ import pytest
 from lookalike.verification.cells import Cells
 from lookalike.verification.colours import _difference
 from lookalike.verification.geometry import orientation, scaling, translation
+from lookalike.verification.keypoints import detect, mirrored
 from lookalike.verification.matching import MAX_DISTANCE, RATIO, matched
 from lookalike.verification.planes import REACH, SIGMA, _blurred
 from lookalike.verification.tiles import FEWEST_PIXELS, SMOOTH, STRUCTURED, TILE, correlated
 from lookalike.verification.warping import warped
+from tests.pictures import photo
 
 
 def test_matches_are_those_of_opencv_where_each_key_point_is_claimed_by_its_nearest() -> None:
@@ -94,3 +96,15 @@ def test_a_whole_frame_turned_is_resized_to_what_warping_makes_of_it(index: int)
     centred = (translation(-0.5, -0.5) @ matrix @ translation(0.5, 0.5))[:2]
     expected = cv2.warpAffine(pixels, centred, size, borderMode=cv2.BORDER_REPLICATE).astype(int)
     assert np.abs(warped(pixels, matrix, size) - expected)[2:-2, 2:-2].max() <= 1
+
+
+def test_key_points_seen_in_a_mirror_are_those_of_the_mirror_image() -> None:
+    gray = np.asarray(photo(3).convert("L"))[:240, :320]
+    there = mirrored(gray, detect(gray))
+    found = detect(np.ascontiguousarray(gray[:, ::-1]))
+    places = found.places * (-1, 1) + (320, 0)
+    apart = np.linalg.norm(there.places[:, None] - places[None], axis=2)
+    again = apart.min(axis=1) < 1.5
+    bits = np.bitwise_count(there.descriptors ^ found.descriptors[apart.argmin(axis=1)]).sum(axis=1)
+    assert again.mean() > 0.8
+    assert np.median(bits[again]) < 20
