@@ -1,12 +1,13 @@
 """Images per second through HTTP, queue, workers and database, against a bare loop of extraction.
 
-    python benchmarks/service.py [--images N] [--context-size N] [--processes N] [--json]
+    python benchmarks/service.py [--images N] [--context-size N] [--processes N] [--database NAME] [--json]
 
 Both sides run in one go, with as many processes, on the same drawn pictures. The service's time begins with
 the first upload and ends when the last image has its features. CPU time is given too, which says more than
 the clock on a busy machine; the client's own is part of it. `--context-size` puts so many images with
 features into the context first: it must not matter how many are there already. Their duplicates are found
 before the uploads, and what is done with the result is measured too: see benchmarks/generated.py.
+`--database postgresql` uses a server of its own, as the tests do.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ from lookalike.features.extraction import extract
 from storage.blobs import Blobs
 from storage.db import Database
 from storage.settings import Settings
+from tests import servers
 from worker import logs
 from worker.celery_app import make_app
 from worker.dispatch import Dispatcher
@@ -66,12 +68,22 @@ def main() -> int:
     parser.add_argument("--side", type=int, default=1600, help="longer side of the pictures in pixels")
     parser.add_argument("--context-size", type=int, default=0)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     logs.set_up("warning")  # standard output is for the result
-    result: dict[str, Any] = {"processes": arguments.processes, "context_size": arguments.context_size}
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings.load(data_dir=Path(folder), worker_processes=arguments.processes)
+    result: dict[str, Any] = {
+        "processes": arguments.processes,
+        "context_size": arguments.context_size,
+        "database": arguments.database,
+    }
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        settings = Settings.load(
+            data_dir=folder,
+            database_url=database_url(arguments.database, folder, stack),
+            worker_processes=arguments.processes,
+        )
         with running(settings) as (client, _):
             context_id = client.post("/v1/contexts", json={"name": "benchmark"}).json()["id"]
             if arguments.context_size:
@@ -94,6 +106,15 @@ def main() -> int:
             }
     print(json.dumps(result) if arguments.json else "\n".join(f"{k:28} {v}" for k, v in result.items()))
     return 0
+
+
+def database_url(kind: str, folder: Path, stack: ExitStack) -> str:
+    """Return where the database is, in the folder or on a server that lives as long as the stack."""
+    if kind == "sqlite":
+        return f"sqlite:///{folder / 'lookalike.db'}"
+    server = stack.enter_context(servers.postgresql())
+    server.execute("CREATE DATABASE service")
+    return server.url_of("service")
 
 
 def drawn(count: int, side: int) -> list[bytes]:
