@@ -1,6 +1,7 @@
 """Accuracy: how many edited copies are found, and how many distinct pictures are taken for copies.
 
     python benchmarks/accuracy.py PATH [--threshold 80] [--limit N] [--half reported|tuning] [--json]
+                                       [--families crop30 rot30 ...]
                                        [--hard FOLDER] [--frames FOLDER] [--templates] [--no-rivals]
 
 Each photo under PATH is edited in 98 ways (benchmarks/edits.py). A copy counts as found when it is a
@@ -98,7 +99,7 @@ def main() -> None:
     chosen = chosen[:: max(1, len(chosen) // options.limit)][: options.limit] if options.limit else chosen
     others = [] if options.no_rivals else list(rivals([one.data for one in originals]))
     for done, index in enumerate(chosen):
-        _try_edits(originals, index, figures, others)
+        _try_edits(originals, index, figures, others, options.families)
         print(f"{done + 1} of {len(chosen)} photos", file=sys.stderr, end="\r", flush=True)
     print(file=sys.stderr)
     result = _result(options, originals, chosen, figures, others)
@@ -112,6 +113,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--threshold", type=float, default=80.0)
     parser.add_argument("--limit", type=int, default=0, help="edit only so many photos, spread over all")
     parser.add_argument("--half", choices=("reported", "tuning"), default="reported")
+    parser.add_argument("--families", nargs="+", default=[], help="only these families of edits")
     parser.add_argument("--no-rivals", action="store_true")
     parser.add_argument("--hard", type=Path, action="append", default=[], metavar="FOLDER")
     parser.add_argument("--frames", type=Path, action="append", default=[], metavar="FOLDER")
@@ -161,10 +163,14 @@ def _candidates(features: np.ndarray, first_new: int = 0) -> list[tuple[int, int
     return sorted(pairs)
 
 
-def _try_edits(originals: list[Original], index: int, figures: Figures, others: list[Rival]) -> None:
-    """All edits of one photo against all originals."""
+def _try_edits(
+    originals: list[Original], index: int, figures: Figures, others: list[Rival], families: list[str]
+) -> None:
+    """All edits of one photo, or those of some families, against all originals."""
     image = Image.open(io.BytesIO(originals[index].data)).convert("RGB")
+    # All are made, so that places and colours drawn at random are those of a run with all.
     made = list(edits(image, np.random.default_rng(index)))
+    made = [one for one in made if not families or one.family in families]
     extracted = [extract(edit.data) for edit in made]
     count = len(originals)
     records = [one.record for one in originals] + [one.record for one in extracted]
