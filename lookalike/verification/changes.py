@@ -21,6 +21,7 @@ NOISE_FACTOR_OF_PIXELS = 4.0
 ONE_SIDED = 0.3  # of the other's variance: less is no structure of its own
 SOLID = 0.65  # share of its box that a filled shape covers
 COMPACT = 0.25  # of the common part's width and height
+APART = 0.1  # the same
 MIN_COUNT = 20.0  # px of a cell that must be common
 MIN_WINDOW_COUNT = 160.0
 # Drawings, charts, screens, documents and flags: much of one tone. Of 300 photos and pictures 92 % have less.
@@ -58,6 +59,15 @@ class Changes:
             return False
         left, top, right, bottom = self.boxes[0]
         return min(right - left, bottom - top) >= COMPACT
+
+    @property
+    def is_scattered(self) -> bool:
+        """Whether the regions lie apart both ways, as no line of writing does."""
+        if not self.boxes:
+            return False
+        across = [(left + right) / 2 for left, _, right, _ in self.boxes]
+        down = [(top + bottom) / 2 for _, top, _, bottom in self.boxes]
+        return min(max(across) - min(across), max(down) - min(down)) >= APART
 
 
 def changed_cells(fine: Cells, windows: Cells) -> tuple[Mask, float]:

@@ -53,6 +53,19 @@ def street(walker: int) -> Image.Image:
     return shot
 
 
+def test_two_small_people_who_walked_on_make_a_series() -> None:
+    found = compare(square((100, 140), (430, 300)), square((116, 144), (412, 296)))
+    assert found.relation == "series"
+    assert 70 <= found.similarity < 80
+
+
+def square(*people: tuple[int, int]) -> Image.Image:
+    shot = PHOTO.filter(ImageFilter.GaussianBlur(1.5))
+    for number, place in enumerate(people):
+        shot.paste(photo(20 + number, (14, 34)), place)
+    return shot
+
+
 def test_a_camera_that_moved_makes_a_series_although_nothing_was_replaced() -> None:
     # Near things shift more than far ones: no map of the whole picture does that.
     found = compare(PHOTO, waved(PHOTO))
