@@ -25,7 +25,6 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     Uuid,
-    and_,
     cast,
     delete,
     insert,
@@ -186,13 +185,15 @@ def live(session: Session, lineage: Lineage) -> Live:
 
 
 def group_ids(session: Session, lineage_id: int, versions: np.ndarray) -> list[uuid.UUID]:
-    """Return the ids of the groups of (k, 2) versions, as from_run and number, in their order."""
+    """Return the ids of the groups of (k, 2) versions that hold, as from_run and number, in their order."""
     found: dict[tuple[int, int], uuid.UUID] = {}
+    query = select(Group.from_run, Group.number, Group.group_id).where(
+        Group.lineage_id == lineage_id, Group.until_run.is_(None)
+    )
     for chunk in arrays.parts(versions):
-        given = arrays.rows(session, from_run=(Integer(), chunk[:, 0]), number=(Integer(), chunk[:, 1]))
-        same = and_(Group.from_run == given.c.from_run, Group.number == given.c.number)
-        query = select(Group.from_run, Group.number, Group.group_id).join(given, same)
-        for from_run, number, group_id in session.execute(query.where(Group.lineage_id == lineage_id)):
+        # Of other runs with the same numbers too; a join by both, SQLite would do by trying each with each.
+        is_wanted = arrays.is_one_of(session, Group.number, Integer(), chunk[:, 1])
+        for from_run, number, group_id in session.execute(query.where(is_wanted)):
             found[from_run, number] = group_id
     return [found[from_run, number] for from_run, number in versions.tolist()]
 
