@@ -25,6 +25,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     Uuid,
+    bindparam,
     cast,
     delete,
     insert,
@@ -39,10 +40,11 @@ from storage import arrays, groups
 from storage.db import IN_BINARY, is_sqlite
 from storage.groups import LISTED, NewGroups, ShownGroup
 from storage.inserts import insert_ignoring
-from storage.models import Group, Grouping, Lineage
+from storage.models import Base, Group, Grouping, Lineage
 from storage.pages import WRONG_CURSOR, Page, checked_limit, decode_cursor, encode_cursor
 from storage.types import utc_now
 
+_GROUPS = Base.metadata.tables["groups"]
 _UNSYNCHRONIZED = {"synchronize_session": False}
 # Rows with some hundred bytes each.
 STAGED_AT_A_TIME = 20_000
@@ -210,7 +212,7 @@ def stage(
             same | dict(zip(names, values, strict=True))
             for values in zip(*(column for _, column in columns.values()), strict=True)
         ]
-        session.execute(insert(Group.__table__), rows)  # type: ignore[arg-type]
+        session.execute(insert(_GROUPS), rows)
         return
     columns["came_from"] = (Text(), [_json(each) for each in columns["came_from"][1]])
     given = arrays.rows(session, **columns)
@@ -380,17 +382,29 @@ def _forget_unpublished(session: Session, new: NewRun) -> None:
 def _end(session: Session, new: NewRun) -> None:
     for chunk in arrays.chunks(new.ended):
         from_run, number, went_to = zip(*chunk, strict=True)
+        gone = [_json(each) for each in went_to]
+        if is_sqlite(session):
+            # One by one through the key: joined with a list, SQLite would try each version with all of it.
+            ending = update(_GROUPS).where(
+                _GROUPS.c.lineage_id == new.lineage_id,
+                _GROUPS.c.from_run == bindparam("run"),
+                _GROUPS.c.number == bindparam("place"),
+            )
+            # SQLite keeps JSON as the text that it is.
+            ending = ending.values(until_run=new.run, went_to=bindparam("gone", type_=Text()))
+            rows = [
+                {"run": run, "place": place, "gone": text}
+                for run, place, text in zip(from_run, number, gone, strict=True)
+            ]
+            session.execute(ending, rows)
+            continue
         given = arrays.rows(
-            session,
-            from_run=(Integer(), from_run),
-            number=(Integer(), number),
-            went_to=(Text(), [_json(each) for each in went_to]),
+            session, from_run=(Integer(), from_run), number=(Integer(), number), went_to=(Text(), gone)
         )
-        # SQLite keeps JSON as the text that it is.
-        gone = given.c.went_to if is_sqlite(session) else cast(given.c.went_to, JSON)
-        ending = update(Group).where(
+        matching = update(Group).where(
             Group.lineage_id == new.lineage_id,
             Group.from_run == given.c.from_run,
             Group.number == given.c.number,
         )
-        session.execute(ending.values(until_run=new.run, went_to=gone), execution_options=_UNSYNCHRONIZED)
+        values = {"until_run": new.run, "went_to": cast(given.c.went_to, JSON)}
+        session.execute(matching.values(**values), execution_options=_UNSYNCHRONIZED)
