@@ -17,10 +17,11 @@ from lookalike.verification.overlap import Overlap
 BLOCK = 8  # px of a block's side
 FEWEST = 10  # blocks
 # Distances in CIELAB.
-CLEAR = 20.0  # from gray
+CLEAR = 40.0  # from gray: sepia has paler ones
 KEPT = 18.0  # to the other picture's colour
 GONE = 40.0
-TONED = 45.0  # from gray, of the clearest colours: less is a gray or a sepia picture
+PALE = 35.0  # from gray, of the clearest colours: a gray or sepia copy has lost them all
+TONED = 45.0  # the same: less may come from several colours
 STEP = 14.0  # of one colour's box
 SPLIT = 30.0  # from most that have this colour
 LEAST_SHARE = 0.03  # of the blocks, of one colour
@@ -33,7 +34,7 @@ class Recolouring:
     """Shares of the area, 0 to 1."""
 
     kept: float = 0.0  # clear colours that stayed
-    gone: float = 0.0  # where a colour is another
+    gone: float = 0.0  # where a colour is another; 0 where one picture is gray or sepia
     split: float = 0.0  # of one colour in one picture, and not of the colour that most of it has in the other
 
 
@@ -48,7 +49,7 @@ def recoloured(common: Overlap) -> Recolouring:
     clear = np.minimum(_chroma(first), _chroma(second)) > CLEAR
     return Recolouring(
         kept=float((clear & (apart < KEPT)).mean()),
-        gone=float((apart > GONE).mean()),
+        gone=0.0 if _is_pale(first) or _is_pale(second) else float((apart > GONE).mean()),
         split=max(_split(first, second), _split(second, first)),
     )
 
@@ -65,6 +66,10 @@ def _split(source: Plane, target: Plane) -> float:
             others = np.linalg.norm(colours - np.median(colours, axis=0), axis=1) > SPLIT
             shares.append(float(others.sum()) / len(source))
     return max(shares)
+
+
+def _is_pale(lab: Plane) -> bool:
+    return bool(np.percentile(_chroma(lab), 95) < PALE)
 
 
 def _chroma(lab: Plane) -> Plane:
