@@ -20,6 +20,7 @@ CLEARLY_CHANGED = 25.0  # gray levels of a pixel, and NOISE_FACTOR_OF_PIXELS tim
 NOISE_FACTOR_OF_PIXELS = 4.0
 ONE_SIDED = 0.3  # of the other's variance: less is no structure of its own
 SOLID = 0.65  # share of its box that a filled shape covers
+STICKER = 0.75  # share of the changes
 COMPACT = 0.25  # of the common part's width and height
 APART = 0.1  # the same
 MIN_COUNT = 20.0  # px of a cell that must be common
@@ -59,6 +60,11 @@ class Changes:
             return False
         left, top, right, bottom = self.boxes[0]
         return min(right - left, bottom - top) >= COMPACT
+
+    @property
+    def is_sticker(self) -> bool:
+        """Whether nearly all that changed is one filled shape, or a few."""
+        return self.solid > STICKER
 
     @property
     def is_scattered(self) -> bool:

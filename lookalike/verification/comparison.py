@@ -27,9 +27,10 @@ from lookalike.verification.identity import have_same_pixels
 from lookalike.verification.inspection import Inspection, inspect, offset
 from lookalike.verification.overlap import overlap
 from lookalike.verification.perspective import straightened
+from lookalike.verification.reconsideration import reconsidered
 from lookalike.verification.subject import Prepared
 from lookalike.verification.transform import Transform, describe
-from lookalike.verification.verdict import Verdict, judge, reconsidered
+from lookalike.verification.verdict import Verdict, judge
 
 AGREEMENT_SIDE = 140  # grid px: tiles of 15 px are then about a ninth of the side
 DOUBTFUL = 0.9  # correlation of tiles

@@ -18,7 +18,7 @@ from lookalike.verification.refinement import LEAST_CERTAIN, LEAST_COUNT, explai
 
 LEAST_CORRELATION = 0.5
 LARGEST_SHIFT = 4.0  # px
-FEW = 12  # windows
+FEW, ENOUGH = 12, 100  # windows
 APART = 3  # cells: windows that far apart share no pixel
 
 Mask = NDArray[np.bool_]
@@ -32,6 +32,11 @@ class Motion:
     coherent: float = 0.0  # the part of the shifts that neighbours share
     large: float = 0.0  # 90th percentile
     residual: float = 0.0  # median residual in gray levels
+
+    @property
+    def is_told(self) -> bool:
+        """Whether there are enough windows to go by."""
+        return self.windows >= ENOUGH
 
 
 def residual_motion(windows: Cells, affine: Matrix | None, changed: Mask) -> Motion:

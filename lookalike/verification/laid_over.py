@@ -1,0 +1,53 @@
+"""What was laid over a picture, which leaves it a copy, and what was painted out of it, which does not."""
+
+from __future__ import annotations
+
+from lookalike.verification.agreement import Agreement
+from lookalike.verification.changes import PLAIN, Changes
+from lookalike.verification.inspection import Inspection
+
+LARGEST_STICKER = 0.45  # share of the area
+STILL_SEEN = 0.3  # share of the tiles
+MOST_DETAIL_GONE = 15.0  # of 100
+DRAWN = 0.7  # share of three colours
+# Three colours that a photo has nowhere else, as a share of what changed, less what the other picture has of
+# them: 0.48 and up for logos and stickers, 0.23 at most where an object was painted out of what agrees still.
+# Where less agrees, a garment that was painted out has as much, but is not as even, nor as small.
+FOREIGN, CLEARLY_FOREIGN, EVENLY_FOREIGN, LARGEST_LOGO = 0.38, 0.45, 0.27, 0.38
+# Of the pixels that did not change in structure, those that are as they were, to the level.
+UNTOUCHED_REST = 0.9
+SMALLEST_OBJECT, WHOLE_FRAME = 0.125, 0.95  # shares of the area
+
+
+def is_laid_over(changes: Changes, agreement: Agreement) -> bool:
+    """Whether a sticker, or lines of writing on a photo, leaves most of the picture to be seen."""
+    is_sticker = changes.is_sticker and changes.drawn > DRAWN
+    is_writing = bool(changes.boxes) and not changes.is_compact and changes.plain < PLAIN
+    is_seen = changes.share < LARGEST_STICKER and agreement.good >= STILL_SEEN
+    if is_logo(changes) and _is_rest_untouched(changes, agreement):
+        return True
+    return is_seen and agreement.is_as_it_was and (is_writing or is_sticker)
+
+
+def is_logo(changes: Changes) -> bool:
+    """Whether a photo got an even shape of colours that it has nowhere else."""
+    is_even = changes.flat - changes.exchange.colours > EVENLY_FOREIGN
+    is_even_shape = is_even and changes.is_sticker and changes.share < LARGEST_LOGO
+    return is_even_shape and _foreign(changes) > CLEARLY_FOREIGN
+
+
+def _is_rest_untouched(changes: Changes, agreement: Agreement) -> bool:
+    return agreement.same > UNTOUCHED_REST * (1 - changes.share)
+
+
+def is_most_gone(overlap: float, seen: Inspection) -> bool:
+    """Whether the main object was painted out, and the rest left as it was."""
+    changes = seen.changes
+    is_drawn = changes.drawn > DRAWN or _foreign(changes) > FOREIGN
+    is_object = changes.is_compact and not is_drawn and changes.share > SMALLEST_OBJECT
+    return seen.shared_detail < MOST_DETAIL_GONE and overlap > WHOLE_FRAME and is_object
+
+
+def _foreign(changes: Changes) -> float:
+    """Share of what changed in colours that only one has, and nowhere else: drawn, not painted to hide."""
+    return changes.bold - changes.exchange.colours if changes.plain < PLAIN else 0.0
