@@ -10,6 +10,9 @@ from lookalike.verification.inspection import Inspection
 CHANGED = 0.004  # share of the area
 REPLACED_IN_GRAPHICS = 0.37
 RECOLOURED_IN_GRAPHICS, RECOLOURED_AT_ALL = 0.08, 0.3
+# Share of the commonest tone. Shaded drawings have less: what no one turn of all colours explains there may
+# be the work of tone curves all the same.
+EVENLY_COLOURED = 0.28
 # Shares of the area: clear colours that stayed, and others gone; one colour that became two. No common change
 # of tone does either, but a logo may: where structure changed too, much must be gone or split.
 COLOURS_KEPT, COLOURS_GONE, COLOUR_SPLIT = 0.02, 0.12, 0.06
@@ -88,7 +91,7 @@ def _is_recoloured(agreement: Agreement, seen: Inspection) -> bool:
     if seen.changes.is_sticker:
         # The sticker's own area has other colours, however large it is.
         limit = max(RECOLOURED_AT_ALL, seen.changes.share + RECOLOURED_IN_GRAPHICS)
-    if agreement.recoloured > limit:
+    if agreement.recoloured > limit and seen.changes.plain >= EVENLY_COLOURED:
         return True
     found = seen.recolouring
     if seen.ink.changed <= FEW_CHANGED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
@@ -48,6 +49,20 @@ def stripes(*colours: str) -> Image.Image:
     return flag
 
 
+def shaded() -> Image.Image:
+    """A drawing in shades of many colours, with a quarter of white."""
+    y, x = np.mgrid[0:360, 0:480]
+    waves = 120 + 90 * np.sin(x / 70), 110 + 80 * np.sin(y / 60 + 1), 120 + 100 * np.cos((x + y) / 90)
+    levels = np.where(x[..., None] < 120, 255, np.stack(waves, -1).clip(0, 255))
+    drawing = Image.fromarray(levels.astype(np.uint8))
+    draw = ImageDraw.Draw(drawing)
+    for place, colour in enumerate(("#c02030", "#20a040", "#3040c0", "#e0c020")):
+        draw.ellipse((150 + 75 * place, 60, 210 + 75 * place, 120), colour, "black", 3)
+        draw.ellipse((190 + 65 * place, 230, 240 + 65 * place, 280), colour, "black", 3)
+    draw.ellipse((20, 120, 100, 220), outline="black", width=4)
+    return drawing
+
+
 @pytest.mark.parametrize("place", range(len(WORDS)))
 def test_another_word_makes_another_screen(place: int) -> None:
     others = list(WORDS)
@@ -86,3 +101,9 @@ def test_a_graphic_that_was_compressed_resized_or_toned_stays_a_copy(graphic: Im
         graphic.point([level * 4 // 5 for level in range(256)] * 3),
     ]
     assert min(compare(png(graphic), jpeg(copy, 60)).similarity for copy in copies) >= 80
+
+
+def test_a_shaded_drawing_stays_a_copy_under_a_tone_curve() -> None:
+    lighter = shaded().point([round(255 * (level / 255) ** 0.4) for level in range(256)] * 3)
+    found = compare(png(shaded()), png(lighter))
+    assert (found.relation, found.similarity >= 80) == ("toned", True)
