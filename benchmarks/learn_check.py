@@ -78,7 +78,7 @@ def looked_at(features: NDArray[np.void], first_only: bool = False) -> Looked:
                 if first_only:
                     found = found.take((found.seen == 0) | (found.others == 0))
                 pairs = _ordered(found.seen, found.others)
-                is_sure = (found.bits <= check.BITS_SURE) | found.is_negative
+                is_sure = found.is_sure
                 part = found.take(~is_sure)
                 first, second = columns.local_of(part.seen), columns.local_of(part.others)
                 maps = maps_between(first, second, part.seen_columns, part.columns)

@@ -178,6 +178,12 @@ class Near(NamedTuple):
     bits: NDArray[np.int64]
     is_negative: bool
 
+    @property
+    def is_sure(self) -> NDArray[np.bool_]:
+        """Which go on to verification whatever the thumbnails say."""
+        sure: NDArray[np.bool_] = (self.bits <= check.BITS_SURE) | self.is_negative
+        return sure
+
     def take(self, part: slice | NDArray[np.bool_ | np.int64]) -> Near:
         """Return some of them."""
         return Near(
@@ -193,9 +199,8 @@ class Near(NamedTuple):
 def _hash_pairs(columns: Columns, spec: dict[str, Any], memory_bytes: int) -> Parts:
     """Pairs whose hashes are very near, or near and borne out by the thumbnails."""
     for found in near_hashes(columns, spec, memory_bytes):
-        is_sure = (found.bits <= check.BITS_SURE) | found.is_negative
-        yield found.seen[is_sure], found.others[is_sure]
-        doubtful = found.take(~is_sure)
+        yield found.seen[found.is_sure], found.others[found.is_sure]
+        doubtful = found.take(~found.is_sure)
         for start in range(0, len(doubtful.bits), _LOOKED_AT_TOGETHER):
             part = doubtful.take(slice(start, start + _LOOKED_AT_TOGETHER))
             kept = _are_borne_out(columns, part)
@@ -342,7 +347,7 @@ def _local_pairs(columns: Columns, spec: dict[str, Any], memory_bytes: int) -> P
             for start in range(0, len(votes), _LOOKED_AT_TOGETHER):
                 part = votes[start : start + _LOOKED_AT_TOGETHER]
                 odds = check.odds_of_votes(part, columns.local_of(part["i"]), columns.local_of(part["j"]))
-                kept = part[odds >= check.ODDS_LEAST]
+                kept = part[check.are_worth_verifying(part, odds)]
                 yield kept["i"], kept["j"]
 
 

@@ -16,6 +16,7 @@ from lookalike.columns import HASH_COUNT, REGIONS, TRIMMED, TURNED, WHOLE
 from lookalike.features.regions import REGIONS as BOXES
 from lookalike.local.record import Records
 from lookalike.local.thumbnails import inner_boxes
+from lookalike.verification.geometry import inverse, orientation
 
 Maps = NDArray[np.float64]
 
@@ -52,16 +53,6 @@ def _of_boxes(boxes: NDArray[np.floating[Any]]) -> Maps:
     return maps
 
 
-def _turned(k: int) -> NDArray[np.float64]:
-    """Return the map to a picture from how a viewer would show it under EXIF orientation k + 1."""
-    across, down = [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]
-    if k in (1, 2, 5, 6):
-        across = [-1.0, 0.0, 1.0]
-    if k in (2, 3, 6, 7):
-        down = [0.0, -1.0, 1.0]
-    return np.array([down, across] if k >= 4 else [across, down])
-
-
 def _composed(outer: Maps, inner: Maps) -> Maps:
     maps: Maps = outer[:, :, :2] @ inner
     maps[:, :, 2] += outer[:, :, 2]
@@ -75,6 +66,7 @@ def _inverse(maps: Maps) -> Maps:
 
 
 _FRAMES = np.empty((HASH_COUNT, 2, 3))
-_FRAMES[[WHOLE, TRIMMED]] = _turned(0)
-_FRAMES[TURNED] = [_turned(k) for k in TURNED]
+_FRAMES[[WHOLE, TRIMMED]] = np.eye(2, 3)
+# To the picture from how a viewer would show it.
+_FRAMES[TURNED] = [inverse(orientation(k))[:2] for k in TURNED]
 _FRAMES[REGIONS] = _of_boxes(np.array(BOXES))

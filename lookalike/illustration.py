@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from lookalike.explanation import MATCH
 from lookalike.placement import Size, changed_quads, placement
 from lookalike.verification.comparison import Comparison
-from lookalike.verification.geometry import Matrix, corners, scaling, translation
+from lookalike.verification.geometry import Matrix, between_centres, corners, scaling, translation
 
 PANEL = 640  # px, the longer side of what a panel shows
 MARGIN = 28
@@ -94,7 +94,7 @@ def _placed(side: Side, matrix: Matrix, size: Size) -> Image.Image:
         small = max(1, round(pixels.shape[1] * shrink)), max(1, round(pixels.shape[0] * shrink))
         pixels = np.asarray(cv2.resize(pixels, small, interpolation=cv2.INTER_AREA), np.uint8)
     shown = matrix @ scaling(side.size[0] / pixels.shape[1], side.size[1] / pixels.shape[0])
-    centred = (translation(-0.5, -0.5) @ shown @ translation(0.5, 0.5))[:2]
+    centred = between_centres(shown)[:2]
     warped = cv2.warpAffine(
         pixels,
         centred,

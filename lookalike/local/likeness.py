@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.compiled import compiled
+from lookalike.levels import most_of_one_tone
 from lookalike.local.record import Records
 from lookalike.local.registration import OVERLAP_LEAST, Image, Map, halved, register, sampled
+from lookalike.local.thumbnails import sizes
 
 TILE_SIDE, FINE_SIDE = 4, 6
 """Pixels of a tile; tiles of fine structure are larger, as there is less of it."""
@@ -44,8 +46,8 @@ def likeness(maps: NDArray[np.float64], first: Records, second: Records) -> NDAr
     out = np.empty((len(maps), len(MEASURES)), np.float32)
     _measure(
         maps,
-        _sizes(first),
-        _sizes(second),
+        sizes(first),
+        sizes(second),
         np.ascontiguousarray(first["thumbnail"]),
         np.ascontiguousarray(second["thumbnail"]),
         out,
@@ -56,12 +58,8 @@ def likeness(maps: NDArray[np.float64], first: Records, second: Records) -> NDAr
 def plain_shares(records: Records) -> NDArray[np.float64]:
     """Return the share (n,) of pixels of the commonest level, or nearly: of paper, sky, a window's ground."""
     out = np.empty(len(records))
-    _find_plain(np.ascontiguousarray(records["thumbnail"]), _sizes(records), out)
+    _find_plain(np.ascontiguousarray(records["thumbnail"]), sizes(records), out)
     return out
-
-
-def _sizes(records: Records) -> NDArray[np.int64]:
-    return np.stack([records["thumbnail_width"], records["thumbnail_height"]], axis=1).astype(np.int64)
 
 
 @compiled
@@ -268,16 +266,10 @@ def _find_plain(thumbnails: NDArray[np.uint8], sizes: NDArray[np.int64], out: ND
 
 @compiled
 def _plain_share(pixels: NDArray[np.uint8], size: NDArray[np.int64]) -> float:
-    counts = np.zeros(256 + 2 * PLAIN_SPREAD, np.int64)
+    counts = np.zeros(256, np.int64)
     for pixel in pixels[: size[0] * size[1]]:
-        counts[pixel + PLAIN_SPREAD] += 1
-    near = counts[: 2 * PLAIN_SPREAD].sum()
-    most = 0
-    for level in range(256):
-        near += counts[level + 2 * PLAIN_SPREAD]
-        most = max(most, near)
-        near -= counts[level]
-    return float(most / max(1, size[0] * size[1]))
+        counts[pixel] += 1
+    return float(most_of_one_tone(counts, PLAIN_SPREAD) / max(1, size[0] * size[1]))
 
 
 @compiled

@@ -27,11 +27,15 @@ def thumbnail(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.GaussianBlur(small, (3, 3), 0.7), np.uint8)
 
 
+def sizes(records: Records) -> NDArray[np.int64]:
+    """Return width and height (n, 2) of thumbnails."""
+    return np.stack([records["thumbnail_width"], records["thumbnail_height"]], axis=1).astype(np.int64)
+
+
 def inner_boxes(records: Records) -> NDArray[np.float64]:
     """Return left, top, right, bottom (n, 4) within the borders of thumbnails, as shares of their sides."""
-    sizes = np.stack([records["thumbnail_width"], records["thumbnail_height"]], axis=1).astype(np.int64)
     out = np.empty((len(records), 4))
-    _find_boxes(np.ascontiguousarray(records["thumbnail"]), sizes, out)
+    _find_boxes(np.ascontiguousarray(records["thumbnail"]), sizes(records), out)
     return out
 
 

@@ -45,9 +45,7 @@ class Changes:
     noise: float = 0.0  # typical residual in gray levels
     balance: float = 0.0  # gradients in the changed regions: of the picture with less, relative to the other
     strokes: float = 0.0  # share of steep edges there, of the picture that has fewer
-    drawn: float = (
-        0.0  # share of few tones there, in the picture with more gradients: logos and letters have few
-    )
+    drawn: float = 0.0  # share of three colours there, in the picture with more gradients: logos have few
     bold: float = 0.0  # share of three colours there that the picture has nowhere else, of the one with more
     flat: float = 0.0  # the same of pixels in even areas only: what is drawn is even, what is shot is not
     exchange: Exchange = field(default_factory=Exchange)

@@ -25,10 +25,11 @@ Mask = NDArray[np.bool_]
 
 def colour_difference(common: Overlap) -> tuple[float, float, float]:
     """Distance of the mean colours, upper quartile of the deviations from it, and share recoloured."""
-    return _difference(_lab(common.first), _lab(common.second), common.mask)
+    return _difference(block_colours(common.first), block_colours(common.second), common.mask)
 
 
-def _lab(pixels: NDArray[np.uint8]) -> Lab:
+def block_colours(pixels: NDArray[np.uint8]) -> Lab:
+    """Mean colours of the blocks of (h, w, 3) pixels, in CIELAB."""
     size = pixels.shape[1] // BLOCK, pixels.shape[0] // BLOCK
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)

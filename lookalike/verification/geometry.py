@@ -46,6 +46,11 @@ def translation(x: float, y: float) -> Matrix:
     return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)
 
 
+def between_centres(matrix: Matrix) -> Matrix:
+    """The same map as OpenCV has it, which puts the centre of the first pixel at (0, 0)."""
+    return translation(-0.5, -0.5) @ matrix @ translation(0.5, 0.5)
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What an affine map does to a picture."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.verification.alignment import Alignment
-from lookalike.verification.geometry import Matrix, corners, inverse, translation
+from lookalike.verification.geometry import Matrix, between_centres, corners, inverse
 from lookalike.verification.keypoints import matches
 from lookalike.verification.subject import Prepared
 
@@ -53,9 +53,12 @@ def straightened(first: Prepared, second: Prepared, alignment: Alignment) -> Str
     slant = _slant(slanting, second.size)
     if not LEAST_SLANT < slant < LARGEST_SLANT:
         return None
-    by_centres = translation(-0.5, -0.5) @ slanting @ translation(0.5, 0.5)
     pixels = cv2.warpPerspective(
-        second.pixels, by_centres, second.size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        second.pixels,
+        between_centres(slanting),
+        second.size,
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
     )
     left = dataclasses.replace(alignment, matrix=affine, matched=len(pairs), inliers=right)
     return Straightened(Prepared(second.subject, np.asarray(pixels, np.uint8)), left, slant)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.compiled import compiled
+from lookalike.levels import most_of_one_tone
 from lookalike.verification.overlap import Overlap
 
 SIGMA = 0.8  # px, of the blur
@@ -148,14 +149,11 @@ def _tone(plane: Plane, mask: Plane) -> tuple[float, float]:
 @compiled
 def _plain_share(gray: Levels, mask: Mask) -> float:
     """Share of the commonest gray level and its two neighbours."""
-    counts = np.zeros(258, np.int64)
+    counts = np.zeros(256, np.int64)
     total = 0
     for row in range(gray.shape[0]):
         for column in range(gray.shape[1]):
             if mask[row, column]:
-                counts[np.int64(gray[row, column]) + 1] += 1
+                counts[gray[row, column]] += 1
                 total += 1
-    most = 0
-    for level in range(1, 257):
-        most = max(most, counts[level - 1] + counts[level] + counts[level + 1])
-    return most / max(1, total)
+    return most_of_one_tone(counts, 1) / max(1, total)

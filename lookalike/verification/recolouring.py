@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.verification.colours import BLOCK, Lab, block_colours
 from lookalike.verification.overlap import Overlap
 
-BLOCK = 8  # px of a block's side
 FEWEST = 10  # blocks
 # Distances in CIELAB.
 CLEAR = 40.0  # from gray: sepia has paler ones
@@ -25,8 +25,6 @@ TONED = 45.0  # the same: less may come from several colours
 STEP = 14.0  # of one colour's box
 SPLIT = 30.0  # from most that have this colour
 LEAST_SHARE = 0.03  # of the blocks, of one colour
-
-Plane = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ def recoloured(common: Overlap) -> Recolouring:
     inside = cv2.resize(common.mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.9
     if inside.sum() < FEWEST:
         return Recolouring()
-    first, second = _lab(common.first, size)[inside], _lab(common.second, size)[inside]
+    first, second = block_colours(common.first)[inside], block_colours(common.second)[inside]
     apart = np.linalg.norm(first - second, axis=1)
     clear = np.minimum(_chroma(first), _chroma(second)) > CLEAR
     return Recolouring(
@@ -54,7 +52,7 @@ def recoloured(common: Overlap) -> Recolouring:
     )
 
 
-def _split(source: Plane, target: Plane) -> float:
+def _split(source: Lab, target: Lab) -> float:
     """The largest share that had one colour and not the same target colour as the most of it."""
     if np.percentile(_chroma(source), 95) < TONED:
         return 0.0
@@ -68,14 +66,9 @@ def _split(source: Plane, target: Plane) -> float:
     return max(shares)
 
 
-def _is_pale(lab: Plane) -> bool:
+def _is_pale(lab: Lab) -> bool:
     return bool(np.percentile(_chroma(lab), 95) < PALE)
 
 
-def _chroma(lab: Plane) -> Plane:
+def _chroma(lab: Lab) -> NDArray[np.float32]:
     return np.asarray(np.hypot(lab[:, 1], lab[:, 2]), np.float32)
-
-
-def _lab(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Plane:
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)

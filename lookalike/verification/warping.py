@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.verification.geometry import Matrix, corners, inverse, translation
+from lookalike.verification.geometry import Matrix, between_centres, corners, inverse
 
 NEAR = 0.02  # px
 
@@ -18,8 +18,7 @@ def warped(pixels: Pixels, matrix: Matrix, size: tuple[int, int]) -> Pixels:
     if (part := _upright_part(pixels, matrix, size)) is not None:
         # Five times as fast, and to a level the same.
         return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-    # OpenCV puts the centre of the first pixel at (0, 0).
-    centred = (translation(-0.5, -0.5) @ matrix @ translation(0.5, 0.5))[:2]
+    centred = between_centres(matrix)[:2]
     return np.asarray(
         cv2.warpAffine(pixels, centred, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
         np.uint8,
