@@ -21,6 +21,7 @@ _COUNT, _A, _B, _AA, _BB, _AB = range(6)
 _XX, _XY, _YY, _XA, _XB, _YA, _YB, _X, _Y = range(6, 15)
 _STEEP_A, _STEEP_B, _SLOPE_A, _SLOPE_B = range(15, 19)
 _SUMS = 19
+_PIXELS, _FIRST, _SECOND, _DIFFERENCE, _CORRELATION = range(5)
 
 
 @dataclass(frozen=True)
@@ -34,51 +35,33 @@ class Cells:
         return Cells(_widened(self.sums))
 
     @cached_property
+    def _figures(self) -> tuple[Plane, Plane, Plane, Plane, Plane]:
+        return _figures(self.sums)
+
+    @property
     def count(self) -> Plane:
         """Pixels that both pictures have; their border of a px is left out."""
-        return np.asarray(self.sums[..., _COUNT], np.float32)
+        return self._figures[_PIXELS]
 
-    @cached_property
-    def _divisor(self) -> Plane:
-        return np.asarray(np.maximum(self.count, 1), np.float32)
-
-    @cached_property
-    def _mean_first(self) -> Plane:
-        return np.asarray(self.sums[..., _A] / self._divisor, np.float32)
-
-    @cached_property
-    def _mean_second(self) -> Plane:
-        return np.asarray(self.sums[..., _B] / self._divisor, np.float32)
-
-    @cached_property
+    @property
     def variance_first(self) -> Plane:
         """Variance of the first's levels."""
-        return self._variance(_AA, self._mean_first)
+        return self._figures[_FIRST]
 
-    @cached_property
+    @property
     def variance_second(self) -> Plane:
         """Variance of the second's levels."""
-        return self._variance(_BB, self._mean_second)
+        return self._figures[_SECOND]
 
-    def _variance(self, squares: int, mean: Plane) -> Plane:
-        return np.asarray(np.maximum(self.sums[..., squares] / self._divisor - mean**2, 0), np.float32)
-
-    @cached_property
+    @property
     def difference(self) -> Plane:
         """Variance of the difference of both."""
-        total = self.variance_first + self.variance_second
-        return np.asarray(np.maximum(total - 2 * self._covariance, 0), np.float32)
+        return self._figures[_DIFFERENCE]
 
-    @cached_property
+    @property
     def correlation(self) -> Plane:
         """Correlation, near 0 where neither has structure."""
-        scale = np.sqrt(self.variance_first * self.variance_second + 4)
-        return np.asarray(self._covariance / scale, np.float32)
-
-    @cached_property
-    def _covariance(self) -> Plane:
-        products = self.sums[..., _AB] / self._divisor
-        return np.asarray(products - self._mean_first * self._mean_second, np.float32)
+        return self._figures[_CORRELATION]
 
     @cached_property
     def steep(self) -> tuple[Plane, Plane]:
@@ -97,16 +80,7 @@ class Cells:
         By Lucas and Kanade; what lies at p in the first lies at p + shift in the second. The certainty is the
         smaller eigenvalue of the mean structure tensor, 0 where a shift cannot be told.
         """
-        xx, xy, yy = (self.sums[..., k] for k in (_XX, _XY, _YY))
-        lighter = self._mean_first - self._mean_second
-        x = self.sums[..., _XA] - self.sums[..., _XB] - lighter * self.sums[..., _X]
-        y = self.sums[..., _YA] - self.sums[..., _YB] - lighter * self.sums[..., _Y]
-        trace, determinant = xx + yy, xx * yy - xy * xy
-        root = np.sqrt(np.maximum(trace * trace - 4 * determinant, 0))
-        shift = np.stack([yy * x - xy * y, xx * y - xy * x], axis=-1)
-        shift = shift / np.maximum(determinant, 1e-3)[..., None]
-        certainty = (trace - root) / 2 / self._divisor
-        return np.asarray(shift, np.float32), np.asarray(certainty, np.float32)
+        return _flow(self.sums)
 
 
 def cells(first: Plane, second: Plane, mask: Mask) -> Cells:
@@ -231,3 +205,47 @@ def _widened(sums: Plane) -> Plane:
         if row < height - 1:
             _add(across[row + 1].reshape(width * count), flat)
     return out
+
+
+@compiled
+def _figures(sums: Plane) -> tuple[Plane, Plane, Plane, Plane, Plane]:
+    """Count, both variances, variance of the difference, and correlation of each cell."""
+    zero, one, two, four = np.float32(0), np.float32(1), np.float32(2), np.float32(4)
+    height, width = sums.shape[:2]
+    out = np.empty((5, height, width), np.float32)
+    for row in range(height):
+        for column in range(width):
+            here = sums[row, column]
+            pixels = max(here[_COUNT], one)
+            mean_first, mean_second = here[_A] / pixels, here[_B] / pixels
+            first = max(here[_AA] / pixels - mean_first * mean_first, zero)
+            second = max(here[_BB] / pixels - mean_second * mean_second, zero)
+            both = here[_AB] / pixels - mean_first * mean_second
+            out[_PIXELS, row, column] = here[_COUNT]
+            out[_FIRST, row, column] = first
+            out[_SECOND, row, column] = second
+            out[_DIFFERENCE, row, column] = max(first + second - two * both, zero)
+            out[_CORRELATION, row, column] = both / np.sqrt(first * second + four)
+    return out[0], out[1], out[2], out[3], out[4]
+
+
+@compiled
+def _flow(sums: Plane) -> tuple[Plane, Plane]:
+    zero, one, two, four = np.float32(0), np.float32(1), np.float32(2), np.float32(4)
+    height, width = sums.shape[:2]
+    shift, certainty = np.empty((height, width, 2), np.float32), np.empty((height, width), np.float32)
+    for row in range(height):
+        for column in range(width):
+            here = sums[row, column]
+            pixels = max(here[_COUNT], one)
+            xx, xy, yy = here[_XX], here[_XY], here[_YY]
+            lighter = here[_A] / pixels - here[_B] / pixels
+            x = here[_XA] - here[_XB] - lighter * here[_X]
+            y = here[_YA] - here[_YB] - lighter * here[_Y]
+            trace, determinant = xx + yy, xx * yy - xy * xy
+            root = np.sqrt(max(trace * trace - four * determinant, zero))
+            divisor = max(determinant, np.float32(1e-3))
+            shift[row, column, 0] = (yy * x - xy * y) / divisor
+            shift[row, column, 1] = (xx * y - xy * x) / divisor
+            certainty[row, column] = (trace - root) / two / pixels
+    return shift, certainty

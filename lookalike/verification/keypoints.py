@@ -72,7 +72,7 @@ def mirrored(gray: NDArray[np.uint8], keypoints: Keypoints) -> Keypoints:
 
 def _places(points: Sequence[Any]) -> NDArray[np.float32]:
     # OpenCV counts from the centre of the first pixel; here the corner of the picture is (0, 0).
-    return np.array([point.pt for point in points], np.float32).reshape(-1, 2) + np.float32(0.5)
+    return np.asarray(cv2.KeyPoint.convert(points), np.float32).reshape(-1, 2) + np.float32(0.5)
 
 
 def _spread(

@@ -6,21 +6,27 @@ camera that moved sees near things shifted against far ones: the rest is small, 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.compiled import compiled
 from lookalike.verification.cells import Cells
 from lookalike.verification.geometry import Matrix
-from lookalike.verification.refinement import LEAST_CERTAIN, LEAST_COUNT, explained
+from lookalike.verification.refinement import LEAST_CERTAIN, LEAST_COUNT, unexplained
 
 LEAST_CORRELATION = 0.5
 LARGEST_SHIFT = 4.0  # px
 FEW, ENOUGH = 12, 100  # windows
 APART = 3  # cells: windows that far apart share no pixel
 
+_AROUND = np.ones((5, 5), np.uint8)
+
+Plane = NDArray[np.float32]
+Levels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 
@@ -43,26 +49,53 @@ def residual_motion(windows: Cells, affine: Matrix | None, changed: Mask) -> Mot
     """Measure the shifts that the affine map leaves, away from what changed."""
     shift, certainty = windows.flow
     if affine is not None:
-        shift = shift - explained(affine, shift.shape)
-    length = np.hypot(shift[..., 0], shift[..., 1])
-    near = cv2.dilate(changed.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    seen = (certainty > LEAST_CERTAIN) & (windows.count > LEAST_COUNT) & ~near
-    seen &= (windows.correlation > LEAST_CORRELATION) & (length < LARGEST_SHIFT)
-    count = int(seen.sum())
+        shift = unexplained(shift, affine)
+    near = np.asarray(cv2.dilate(changed.astype(np.uint8), _AROUND), np.uint8)
+    return Motion(*_told(shift, certainty, windows.count, windows.correlation, windows.difference, near))
+
+
+@compiled
+def _told(
+    shift: Plane, certainty: Plane, pixels: Plane, correlation: Plane, difference: Plane, near: Levels
+) -> tuple[int, float, float, float]:
+    """The figures of Motion."""
+    height, width = certainty.shape
+    seen = np.zeros((height, width), np.bool_)
+    lengths, residuals = np.empty(seen.size, np.float32), np.empty(seen.size, np.float32)
+    count = 0
+    for row in range(height):
+        for column in range(width):
+            x, y = shift[row, column, 0], shift[row, column, 1]
+            length = np.sqrt(x * x + y * y)
+            if near[row, column] or length >= np.float32(LARGEST_SHIFT):
+                continue
+            if certainty[row, column] <= np.float32(LEAST_CERTAIN) or pixels[row, column] <= LEAST_COUNT:
+                continue
+            if correlation[row, column] <= np.float32(LEAST_CORRELATION):
+                continue
+            seen[row, column] = True
+            lengths[count], residuals[count] = length, difference[row, column]
+            count += 1
     if count < FEW:
-        return Motion(count)
-    products = np.concatenate([_products(shift, seen), _products(shift.swapaxes(0, 1), seen.T)])
-    shared = float(products.mean()) if len(products) > 3 else 0.0
-    return Motion(
-        count,
-        max(0.0, shared) ** 0.5,
-        float(np.percentile(length[seen], 90)),
-        float(np.sqrt(np.median(windows.difference[seen]))),
-    )
+        return count, 0.0, 0.0, 0.0
+    shared = _shared(shift, seen)
+    large = float(np.percentile(lengths[:count], 90))
+    return count, math.sqrt(max(0.0, shared)), large, math.sqrt(np.median(residuals[:count]))
 
 
-def _products(shift: NDArray[np.float32], seen: Mask) -> NDArray[np.float32]:
-    """Scalar products of the shifts of windows APART rows apart."""
-    both = seen[APART:] & seen[:-APART]
-    products = (shift[APART:] * shift[:-APART]).sum(axis=-1)
-    return np.asarray(products[both], np.float32)
+@compiled
+def _shared(shift: Plane, seen: Mask) -> float:
+    """Mean scalar product of the shifts of windows that lie APART, above each other or side by side."""
+    total, count = 0.0, 0
+    for row in range(seen.shape[0]):
+        for column in range(seen.shape[1]):
+            if not seen[row, column]:
+                continue
+            x, y = shift[row, column, 0], shift[row, column, 1]
+            if row >= APART and seen[row - APART, column]:
+                total += x * shift[row - APART, column, 0] + y * shift[row - APART, column, 1]
+                count += 1
+            if column >= APART and seen[row, column - APART]:
+                total += x * shift[row, column - APART, 0] + y * shift[row, column - APART, 1]
+                count += 1
+    return total / count if count > 3 else 0.0

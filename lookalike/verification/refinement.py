@@ -26,85 +26,112 @@ Points = NDArray[np.float64]
 def correction(windows: Cells) -> Matrix | None:
     """The small affine map of the grid, p to p + shift, that most windows agree on; None where few tell."""
     shift, certainty = windows.flow
-    seen = (
-        (certainty > LEAST_CERTAIN)
-        & (windows.count > LEAST_COUNT)
-        & (windows.correlation > LEAST_CORRELATION)
-    )
-    seen &= (np.abs(shift[..., 0]) < LARGEST_SHIFT) & (np.abs(shift[..., 1]) < LARGEST_SHIFT)
-    rows, columns = np.nonzero(seen)
-    if len(rows) < FEW // 2:
+    places, shifts, weights = _telling(shift, certainty, windows.count, windows.correlation)
+    if len(places) < FEW // 2:
         return None
-    weights = np.minimum(certainty[seen] * windows.correlation[seen] ** 2, MOST_WEIGHT)
-    matrix = _fitted(_centres(rows, columns), shift[seen].astype(np.float64), weights.astype(np.float64))
-    return matrix if displacement(matrix, seen.shape) < LARGEST_CORRECTION else None
+    matrix = _fitted(places, shifts, weights)
+    return matrix if displacement(matrix, certainty.shape) < LARGEST_CORRECTION else None
 
 
 def displacement(matrix: Matrix, shape: tuple[int, ...]) -> float:
     """How far the map moves a corner of the grid, in px."""
     size = shape[1] * CELL, shape[0] * CELL
-    apart = corners(matrix, size) - corners(np.eye(3), size)
+    apart = corners(matrix - np.eye(3), size)
     return float(np.hypot(apart[:, 0], apart[:, 1]).max())
 
 
-def explained(matrix: Matrix, shape: tuple[int, ...]) -> Plane:
-    """Shifts (rows, columns, 2) of the cells' centres under the map."""
-    rows, columns = np.mgrid[0 : shape[0], 0 : shape[1]]
-    shift = _centres(rows.ravel(), columns.ravel()) @ (matrix[:2, :2] - np.eye(2)).T + matrix[:2, 2]
-    return np.asarray(shift.reshape(shape[0], shape[1], 2), np.float32)
-
-
-def _centres(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Points:
-    """Places (n, 2), x and y in px, of the cells' centres."""
-    return np.stack([columns, rows], axis=-1).astype(np.float64) * CELL + CELL / 2
-
-
-def _fitted(places: Points, shift: Points, weights: Points) -> Matrix:
-    middle, spread = places.mean(axis=0), places.std(axis=0)
-    terms = np.ones((len(places), 3))
-    terms[:, 1:] = (places - middle) / UNIT
-    if len(places) < FEW or spread.min() < 3 * CELL:
-        terms = np.ascontiguousarray(terms[:, :1])
-    found = np.zeros((terms.shape[1], 2))
-    _fit(terms, shift, weights, found)
-    linear = found[1:].T / UNIT if len(found) == 3 else np.zeros((2, 2))
-    matrix: Matrix = np.eye(3, dtype=np.float64)
-    matrix[:2, :2] += linear
-    matrix[:2, 2] = found[0] - linear @ middle
-    return matrix
+@compiled
+def unexplained(shift: Plane, matrix: Matrix) -> Plane:
+    """Shifts (rows, columns, 2) of the cells without those of their centres under the map."""
+    out = np.empty_like(shift)
+    for row in range(shift.shape[0]):
+        for column in range(shift.shape[1]):
+            x, y = _centre(row, column)
+            for axis in range(2):
+                moved = matrix[axis, 0] * x + matrix[axis, 1] * y + matrix[axis, 2]
+                out[row, column, axis] = shift[row, column, axis] - np.float32(moved - (y if axis else x))
+    return out
 
 
 @compiled
-def _fit(terms: Points, shift: Points, weights: Points, found: Points) -> None:
+def _centre(row: int, column: int) -> tuple[float, float]:
+    """x and y in px of a cell's centre."""
+    return column * CELL + CELL / 2, row * CELL + CELL / 2
+
+
+@compiled
+def _telling(
+    shift: Plane, certainty: Plane, pixels: Plane, correlation: Plane
+) -> tuple[Points, Points, Points]:
+    """Places (n, 2) in px, shifts (n, 2) and weights (n,) of the windows whose shifts can be told."""
+    size = certainty.size
+    places, shifts = np.empty((size, 2), np.float64), np.empty((size, 2), np.float64)
+    weights = np.empty(size, np.float64)
+    count = 0
+    for row in range(certainty.shape[0]):
+        for column in range(certainty.shape[1]):
+            sure, alike = certainty[row, column], correlation[row, column]
+            if sure <= np.float32(LEAST_CERTAIN) or alike <= np.float32(LEAST_CORRELATION):
+                continue
+            x, y = shift[row, column, 0], shift[row, column, 1]
+            if pixels[row, column] <= np.float32(LEAST_COUNT) or max(abs(x), abs(y)) >= LARGEST_SHIFT:
+                continue
+            places[count] = _centre(row, column)
+            shifts[count] = x, y
+            weights[count] = min(sure * (alike * alike), np.float32(MOST_WEIGHT))
+            count += 1
+    return places[:count], shifts[:count], weights[:count]
+
+
+@compiled
+def _fitted(places: Points, shift: Points, weights: Points) -> Matrix:
     """Least squares, repeated with less weight for those that disagree."""
+    middle, spread = np.empty(2, np.float64), np.empty(2, np.float64)
     apart, distance = np.empty_like(shift), np.empty(len(shift), np.float64)
     for axis in range(2):
+        middle[axis], spread[axis] = places[:, axis].mean(), places[:, axis].std()
         apart[:, axis] = shift[:, axis] - np.median(shift[:, axis].copy())
+    is_common = len(places) < FEW or spread.min() < 3 * CELL
+    terms = (places - middle) / UNIT
+    found = np.zeros((3, 2))
     for _ in range(ROUNDS):
         for k in range(len(shift)):
             distance[k] = np.sqrt(apart[k, 0] * apart[k, 0] + apart[k, 1] * apart[k, 1])
         tolerance = max(0.15, 1.5 * np.median(distance))
         trusted = weights / (1 + (distance / tolerance) ** 2) ** 2
         normal, target = _equations(terms, shift, trusted)
-        _solve(normal, target, found)
-        apart[:] = shift
+        if is_common:
+            found[0] = target[0] / normal[0, 0]
+        else:
+            _solve(normal, target, found)
         for k in range(len(shift)):
-            for i in range(terms.shape[1]):
-                apart[k, 0] -= terms[k, i] * found[i, 0]
-                apart[k, 1] -= terms[k, i] * found[i, 1]
+            for axis in range(2):
+                told = found[0, axis] + terms[k, 0] * found[1, axis] + terms[k, 1] * found[2, axis]
+                apart[k, axis] = shift[k, axis] - told
+    matrix = np.eye(3)
+    for axis in range(2):
+        across, down = found[1, axis] / UNIT, found[2, axis] / UNIT
+        matrix[axis, 0] += across
+        matrix[axis, 1] += down
+        matrix[axis, 2] = found[0, axis] - across * middle[0] - down * middle[1]
+    return matrix
 
 
 @compiled
 def _equations(terms: Points, shift: Points, weights: Points) -> tuple[Points, Points]:
-    count = terms.shape[1]
-    normal, target = np.eye(count) * 1e-6, np.zeros((count, 2), np.float64)
+    """Normal equations (3, 3) and (3, 2) of a shift that is 1, x and y times what is to be found."""
+    n = x = y = xx = xy = yy = 0.0
+    target = np.zeros((3, 2), np.float64)
     for k in range(len(terms)):
-        for i in range(count):
-            term = terms[k, i] * weights[k]
-            for j in range(count):
-                normal[i, j] += term * terms[k, j]
-            target[i, 0] += term * shift[k, 0]
-            target[i, 1] += term * shift[k, 1]
+        weight, here = weights[k], terms[k]
+        across, down = here[0] * weight, here[1] * weight
+        n, x, y = n + weight, x + across, y + down
+        xx, xy, yy = xx + across * here[0], xy + across * here[1], yy + down * here[1]
+        for axis in range(2):
+            target[0, axis] += weight * shift[k, axis]
+            target[1, axis] += across * shift[k, axis]
+            target[2, axis] += down * shift[k, axis]
+    normal = np.eye(3) * 1e-6 + np.array([[n, x, y], [x, xx, xy], [y, xy, yy]])
     return normal, target
 
 
