@@ -197,11 +197,11 @@ def _described(
         found, relation = similarity.SAME_PIXELS, relations.IDENTICAL_PIXELS
     evidence |= {
         "key_points": _keypoint_evidence(first, second, checked),
-        "agreement": _rounded(dataclasses.asdict(agreement)),
-        "changes": _rounded(dataclasses.asdict(changes)) | {"boxes": [list(box) for box in changes.boxes]},
-        "motion": _rounded(dataclasses.asdict(seen.motion)),
-        "ink": _rounded(dataclasses.asdict(seen.ink)),
-        "recolouring": _rounded(dataclasses.asdict(seen.recolouring)),
+        "agreement": _figures(agreement),
+        "changes": _figures(changes) | {"boxes": [list(box) for box in changes.boxes]},
+        "motion": _figures(seen.motion),
+        "ink": _figures(seen.ink),
+        "recolouring": _figures(seen.recolouring),
         "shared_detail": seen.shared_detail,
         "verdict": dataclasses.asdict(verdict),
     }
@@ -274,10 +274,12 @@ def _keypoint_evidence(first: Prepared, second: Prepared, checked: Checked) -> d
     }
 
 
-def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
-    def rounded(value: Any) -> Any:
-        if isinstance(value, dict):
-            return _rounded(value)
-        return round(value, 4) if isinstance(value, float) else value
+def _figures(found: Any) -> dict[str, Any]:
+    """The fields of a dataclass, rounded; dataclasses.asdict takes four times as long."""
+    return {name: _rounded(getattr(found, name)) for name in found.__slots__}
 
-    return {name: rounded(value) for name, value in figures.items()}
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 4)
+    return _figures(value) if dataclasses.is_dataclass(value) else value

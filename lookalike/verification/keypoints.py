@@ -57,10 +57,8 @@ def mirrored(gray: NDArray[np.uint8], keypoints: Keypoints) -> Keypoints:
     """
     width = gray.shape[1]
     corners = [
-        cv2.KeyPoint(
-            width - 1 - one.pt[0], one.pt[1], one.size, (540 - one.angle) % 360, one.response, one.octave
-        )
-        for one in keypoints.corners
+        cv2.KeyPoint(width - 1 - x, y, one.size, (540 - one.angle) % 360, one.response, one.octave)
+        for one, (x, y) in ((one, one.pt) for one in keypoints.corners)
     ]
     if not corners:
         return keypoints

@@ -149,11 +149,10 @@ def _tone(plane: Plane, mask: Plane) -> tuple[float, float]:
 @compiled
 def _plain_share(gray: Levels, mask: Mask) -> float:
     """Share of the commonest gray level and its two neighbours."""
-    counts = np.zeros(256, np.int64)
-    total = 0
+    # Neighbours are counted apart: a count must else wait for the one before it, which is often the same.
+    counts = np.zeros((2, 256), np.int64)
     for row in range(gray.shape[0]):
         for column in range(gray.shape[1]):
-            if mask[row, column]:
-                counts[gray[row, column]] += 1
-                total += 1
-    return most_of_one_tone(counts, 1) / max(1, total)
+            counts[column & 1, gray[row, column]] += mask[row, column]
+    total = counts.sum()
+    return float(most_of_one_tone(counts[0] + counts[1], 1) / max(1, total))
