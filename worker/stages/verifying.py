@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lookalike import jobs as life
 from lookalike.hubs import Gathered
+from lookalike.locality import neighbours_together
 from lookalike.verification.comparison import Comparison, verify
 from lookalike.version import ENGINE_VERSION
 from storage import decisions, images, job_errors, jobs, matches, shards
@@ -40,7 +41,8 @@ def plan(session: Session, job: Job) -> list[ShardPlan]:
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
     unknown = pairs[~matches.known_pairs(session, pairs, ENGINE_VERSION)]
     job.counts = {**job.counts, "candidates": len(pairs), "verified": len(unknown)}
-    # Sorted by the first of each pair, so that a shard meets few images many times.
+    # So that a shard meets few images many times, and few shards meet the same.
+    unknown = unknown[neighbours_together(unknown)]
     size = min(MOST_PAIRS, max(LEAST_PAIRS, -(-len(unknown) // SPREAD)))
     parts = (unknown[start : start + size] for start in range(0, len(unknown), size))
     return _hubs(session, job, content_ids, found) + [
