@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--layouts", type=int, default=8, help="of each kind")
     parser.add_argument("--count", type=int, default=4000, help="pictures that are no copies")
     options = parser.parse_args()
-    copies = [copies_of(image, number) for number, image in enumerate(_originals(options))]
+    copies = [copies_of(image, number) for number, image in enumerate(originals(options))]
     others = looked_at(_others(options.path, options.count))
     print(table(*learned(copies, [number < options.photos for number in range(len(copies))], others)))
 
@@ -122,17 +122,24 @@ def learned(
             kept.append(terms[wanted])
             weights.append(COPY_WEIGHT * (PHOTO_WEIGHT if photo else 1.0) / counts)
     return (
-        _regression(np.concatenate(hashes), np.concatenate(hash_weights), others.hash_terms),
-        _regression(np.concatenate(votes), np.concatenate(vote_weights), others.vote_terms),
+        _weights(np.concatenate(hashes), np.concatenate(hash_weights), others.hash_terms),
+        _weights(np.concatenate(votes), np.concatenate(vote_weights), others.vote_terms),
     )
 
 
-def _regression(
+def _weights(
     copies: NDArray[np.float64], weights: NDArray[np.float64], others: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the weights of terms (the last is 1) that tell copies from others; by Newton's method."""
     others = others[np.random.default_rng(0).permutation(len(others))[:MOST_OTHERS]]
-    told = np.concatenate([copies, others])[:, :-1]
+    # The last term is the constant.
+    return regression(copies[:, :-1], weights, others[:, :-1], RIDGE)
+
+
+def regression(
+    copies: NDArray[np.float64], weights: NDArray[np.float64], others: NDArray[np.float64], ridge: float
+) -> NDArray[np.float64]:
+    """Return the weights of terms, and the constant, that tell copies from others; by Newton's method."""
+    told = np.concatenate([copies, others])
     mean, spread = told.mean(axis=0), told.std(axis=0) + 1e-9
     terms = np.column_stack([(told - mean) / spread, np.ones(len(told))])
     wanted = np.repeat([1.0, 0.0], [len(copies), len(others)])
@@ -141,8 +148,8 @@ def _regression(
     for _ in range(40):
         likely = 1 / (1 + np.exp(-terms @ found))
         slopes = weights * likely * (1 - likely) + 1e-9
-        curvature = (terms * slopes[:, None]).T @ terms + RIDGE * np.eye(len(found))
-        found += np.linalg.solve(curvature, terms.T @ (weights * (wanted - likely)) - RIDGE * found)
+        curvature = (terms * slopes[:, None]).T @ terms + ridge * np.eye(len(found))
+        found += np.linalg.solve(curvature, terms.T @ (weights * (wanted - likely)) - ridge * found)
     raw = found[:-1] / spread
     return np.append(raw, found[-1] - raw @ mean)
 
@@ -162,7 +169,8 @@ def copies_of(image: Image.Image, seed: int) -> Looked:
     return looked_at(np.array([extract(file).record for file in files], FEATURES), first_only=True)
 
 
-def _originals(options: argparse.Namespace) -> Iterator[Image.Image]:
+def originals(options: argparse.Namespace) -> Iterator[Image.Image]:
+    """Yield photos of the tuning half, then drawn pictures of even layouts."""
     files = [file for file in sorted(options.path.rglob("*")) if file.is_file() and is_tuning(file)]
     random.Random(1).shuffle(files)
     left = options.photos

@@ -13,6 +13,8 @@ from lookalike.verification.comparison import Comparison
 
 REASONS = {
     "nothing_in_common": "No part of one can be laid over the other.",
+    "other_content_in_the_same_places": "They are laid out alike, but laid over one another other words, "
+    "lines or shapes are in the same places.",
     "too_few_common_key_points": "Hardly any detail of one is found in the other, no more than by chance.",
     "few_common_key_points_and_pixels_differ": "A few details are found in both, but what lies around them "
     "is not the same: another subject on the same ground, for instance.",
@@ -121,6 +123,11 @@ def _evidence(evidence: dict[str, Any]) -> Iterator[str]:
         yield (
             f"Pixels: {agreement['good']:.0%} of the tiles agree, "
             f"with a median correlation of {agreement['tile']:.2f}."
+        )
+    if (seen := evidence.get("glance")) is not None:
+        yield (
+            f"At first glance: {seen['good_tiles']:.0%} of the tiles of two small pictures agree at best, "
+            f"and one was made from the other with a likelihood of {seen['likelihood']:.2f}: too little."
         )
     yield f"Shared detail: {evidence['shared_detail']:g} of 100."
 

@@ -35,6 +35,13 @@ def maps_between(
     return _composed(other, _inverse(one))
 
 
+def frames_of(record: np.void) -> Maps:
+    """Return the maps (HASH_COUNT, 2, 3) to one picture from all of its frames."""
+    maps = _FRAMES.copy()
+    maps[TRIMMED] = _of_boxes(inner_boxes(np.array([record])))[0]
+    return maps
+
+
 def stretches(maps: Maps, first: Records, second: Records) -> NDArray[np.float64]:
     """Return by how much maps stretch one side of pictures (n,) more than the other, as logarithms."""
     linear = maps[:, :, :2].copy()

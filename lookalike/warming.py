@@ -19,6 +19,8 @@ from lookalike.frames import maps_between
 from lookalike.index import planner
 from lookalike.local import check
 from lookalike.verification.comparison import verify
+from lookalike.verification.glance import look
+from lookalike.verification.places import places
 from lookalike.verification.subject import Subject, prepare
 
 
@@ -33,6 +35,7 @@ def warm() -> None:
     # What lies frame on frame asks for less than what is found by key points.
     verify(first, same)
     verify(first, other)
+    look(first.sketch, other.sketch, places(first.sketch, other.sketch))
     for new_count in (None, 1):
         for spec in candidates.plan(len(features), new_count):
             candidates.candidates(

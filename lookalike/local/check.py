@@ -92,13 +92,19 @@ def _weighed(terms: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArra
 
 def maps_of_votes(votes: NDArray[np.void], first: Records, second: Records) -> NDArray[np.float64]:
     """Return the maps (n, 2, 3) between frames of side one that votes tell between frames of pixels."""
-    a, b, tx, ty = votes["transform"].astype(np.float64).T
+    return maps_of(votes["transform"].astype(np.float64), votes["mirrored"], first, second)
+
+
+def maps_of(
+    transforms: NDArray[np.float64], mirrored: NDArray[np.bool_], first: Records, second: Records
+) -> NDArray[np.float64]:
+    """Return the maps (n, 2, 3) between frames of side one, of transforms (n, 4) between frames of pixels."""
+    a, b, tx, ty = transforms.T
     width, height = first["width"].astype(np.float64), first["height"].astype(np.float64)
     # Pixel centres lie at p + 0.5.
     across = np.stack([a * width, -b * height, tx + 0.5 * (1 - a + b)], axis=1) / second["width"][:, None]
     down = np.stack([b * width, a * height, ty + 0.5 * (1 - b - a)], axis=1) / second["height"][:, None]
     maps = np.stack([across, down], axis=1)
-    mirrored = votes["mirrored"]
     maps[mirrored, :, 2] += maps[mirrored, :, 0]
     maps[mirrored, :, 0] *= -1
     return maps

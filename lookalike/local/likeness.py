@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,10 +74,10 @@ def _measure(
 ) -> None:
     for k in range(len(out)):
         a, b = _image(thumbnails[k], sizes[k]), _image(others[k], other_sizes[k])
-        step = _between_pixels(maps[k], a, b)
+        step = between_pixels(maps[k], a, b)
         area = step[0, 0] * step[1, 1] - step[0, 1] * step[1, 0]
         if _is_second_sharper(area, a, b):
-            _look(b, a, _rounded(_undone(step, area)), out[k])
+            _look(b, a, _rounded(undone(step, area)), out[k])
         else:
             _look(a, b, _rounded(step), out[k])
 
@@ -105,13 +106,13 @@ def _look(a: Image, b: Image, step: Map, out: NDArray[np.float32]) -> None:
     """Write all measures; the sharper one is a: at its pixels the other is sampled."""
     area = abs(step[0, 0] * step[1, 1] - step[0, 1] * step[1, 0])
     if area < MUCH_SMALLER:
-        _register_and_compare(halved(a), b, _of_half(step), out)
+        _register_and_compare(halved(a), b, of_half(step), out)
     else:
         _register_and_compare(a, b, step, out)
 
 
 @compiled
-def _of_half(step: Map) -> Map:
+def of_half(step: Map) -> Map:
     """Return the map from the picture at half its size."""
     half = step.copy()
     for row in range(2):
@@ -126,7 +127,7 @@ def _register_and_compare(a: Image, b: Image, step: Map, out: NDArray[np.float32
     register(a, b, end)
     out[6] = min(_most_moved(a, step, end) / 5, 1.0)
     out[7] = min(_stretch(end), 1.0)
-    _compare(a, b, end, out)
+    compare(a, b, end, out)
 
 
 @compiled
@@ -135,7 +136,7 @@ def _image(pixels: NDArray[np.uint8], size: NDArray[np.int64]) -> Image:
 
 
 @compiled
-def _between_pixels(frames: NDArray[np.float64], a: Image, b: Image) -> Map:
+def between_pixels(frames: NDArray[np.float64], a: Image, b: Image) -> Map:
     """Return the map from pixels of one picture to the other's, from that between frames of side one."""
     step = np.empty((2, 3))
     for row in range(2):
@@ -147,7 +148,8 @@ def _between_pixels(frames: NDArray[np.float64], a: Image, b: Image) -> Map:
 
 
 @compiled
-def _undone(step: Map, area: float) -> Map:
+def undone(step: Map, area: float) -> Map:
+    """Return the map back; area is the determinant."""
     back = np.empty((2, 3))
     back[0, 0], back[0, 1] = step[1, 1] / area, -step[0, 1] / area
     back[1, 0], back[1, 1] = -step[1, 0] / area, step[0, 0] / area
@@ -177,7 +179,7 @@ def _most_moved(a: Image, start: Map, end: Map) -> float:
 
 
 @compiled
-def _compare(a: Image, b: Image, step: Map, out: NDArray[np.float32]) -> None:
+def compare(a: Image, b: Image, step: Map, out: NDArray[np.floating[Any]]) -> None:
     """Write the measures of what overlaps, at the pixels of a."""
     laid = np.full(a.shape, np.nan, np.float32)
     count = 0

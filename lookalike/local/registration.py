@@ -36,10 +36,10 @@ def register(a: Image, b: Image, step: Map) -> None:
     small, other = halved(a), halved(b)
     _shrink(step, 0.5)
     for _ in range(COARSE_STEPS):
-        _move(small, other, step)
+        move(small, other, step)
     _shrink(step, 2.0)
     for _ in range(FINE_STEPS):
-        _move(a, b, step)
+        move(a, b, step)
 
 
 @compiled
@@ -73,7 +73,7 @@ def _shrink(step: Map, factor: float) -> None:
 
 
 @compiled
-def _move(a: Image, b: Image, step: Map) -> None:
+def move(a: Image, b: Image, step: Map) -> None:
     """One step of the regression."""
     terms = np.empty((_UNKNOWNS + 1, a.size), np.int32)
     count = _terms(a, b, step, terms)

@@ -23,6 +23,7 @@ from lookalike.verification.alignment import (
 )
 from lookalike.verification.changes import Changes
 from lookalike.verification.geometry import corners
+from lookalike.verification.glance import SHOWN, Glance, glance
 from lookalike.verification.identity import have_same_pixels
 from lookalike.verification.inspection import Inspection, inspect, offset
 from lookalike.verification.overlap import overlap
@@ -85,6 +86,14 @@ def verify(a: Prepared, b: Prepared) -> Comparison:
     swapped = b.key < a.key
     first, second = (b, a) if swapped else (a, b)
     negative = is_negative(first, second)
+    seen = None if negative else glance(first.sketch, second.sketch)
+    if seen is not None and not seen.is_promising:
+        return _ended(first, second, seen)
+    return closely(first, second, negative=negative, swapped=swapped)
+
+
+def closely(first: Prepared, second: Prepared, *, negative: bool, swapped: bool) -> Comparison:
+    """Compare two pictures, whatever they look like at first glance."""
     if negative:
         second = second.negative
     checked = _best_alignment(first, second)
@@ -99,6 +108,19 @@ def verify(a: Prepared, b: Prepared) -> Comparison:
             checked, agreement=dataclasses.replace(checked.agreement, negative=True)
         )
     return _described(first, second, checked, evidence, swapped)
+
+
+def _ended(first: Prepared, second: Prepared, seen: Glance) -> Comparison:
+    """At first glance other words or lines are in the same places: no key point can make it one picture."""
+    verdict = Verdict("nothing", "other_content_in_the_same_places")
+    found = similarity.of_unrelated(seen.of("whole"), seen.of("good_tiles"))
+    evidence = {
+        "hashes": _hash_evidence(first, second),
+        "glance": _rounded({name: seen.of(name) for name in SHOWN} | {"likelihood": seen.likelihood}),
+        "verdict": dataclasses.asdict(verdict),
+        "shared_detail": 0.0,
+    }
+    return Comparison(similarity.rounded(found), relations.of_others(found), {}, evidence)
 
 
 def _straightened(first: Prepared, second: Prepared, checked: Checked) -> tuple[Prepared, Checked]:

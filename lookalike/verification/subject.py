@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lookalike.verification.keypoints import Keypoints, detect, mirrored
 from lookalike.verification.pixels import PixelDigest, digest
+from lookalike.verification.sketch import Sketch, sketch
 
 # All proxies are brought to this area: long strips keep their detail, and memory stays bounded.
 PROXY_AREA = 400 * 300
@@ -70,6 +71,11 @@ class Prepared:
     def gray(self) -> NDArray[np.uint8]:
         """The proxy in gray."""
         return np.asarray(cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+
+    @cached_property
+    def sketch(self) -> Sketch:
+        """What a first look needs."""
+        return sketch(self.record, self.gray)
 
     def halved(self, times: int, *, is_gray: bool = False) -> NDArray[np.uint8]:
         """The proxy in colour or gray, halved `times` times; at most down to 8 px."""

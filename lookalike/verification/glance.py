@@ -1,0 +1,189 @@
+"""A glance at two pictures before anything else is asked: can one be made from the other at all?
+
+Nearly all candidates of a large collection are pictures of one template, such as receipts. On thumbnails
+they look alike, but at a hundred pixels a side other words stand in the same places. So two sketches are
+laid on each other wherever one may lie in the other (places.py), as is and registered, and measured where
+they agree best. Weights were learned by benchmarks/learn_glance.py: it is one logistic regression for all.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookalike.compiled import compiled
+from lookalike.frames import Maps
+from lookalike.local.check import BITS_SURE
+from lookalike.local.likeness import between_pixels, compare, of_half, undone
+from lookalike.local.registration import Image, Map, halved, move, register
+from lookalike.verification import sketch_agreement
+from lookalike.verification.places import FAR, Places, places
+from lookalike.verification.sketch import Sketch
+from lookalike.verification.sketch_agreement import OVERLAP, STRONG_TILES, measure
+
+ODDS_LEAST = -1.4
+"""Logarithm of the odds; pairs below are not compared any further."""
+_OF_RECORDS = ("agreeing", "exact", "frame_bits", "region_bits", "plain")
+_OF_THUMBNAILS = ("overlap", "whole", "tiles", "strong_tiles", "fine", "fine_tiles")
+MEASURES = (
+    *_OF_RECORDS,
+    *(f"thumbnail_{name}" for name in _OF_THUMBNAILS),
+    *sketch_agreement.MEASURES,
+)
+SHOWN = ("exact", "overlap", "whole", "strong_tiles", "good_tiles")
+POINTS_ENOUGH = 16
+"""Key points that agree; more tell no more."""
+EXACT_ENOUGH = 11
+"""Key points that lie exactly on one map: with so many pictures are compared whatever the sketches say."""
+MUCH_SMALLER = 0.5
+"""Pixels of one that a pixel of the other covers: then that one is taken at half its size."""
+LOOKED_CLOSER = 3
+"""Places: more of them find hardly any more copies."""
+HARDLY_MOVED = 0.05
+"""Pixels of a thumbnail: then registration has found what was known."""
+_KNOWN, _SMALL = len(_OF_RECORDS), len(_OF_THUMBNAILS)
+
+# What one more of each of the MEASURES is worth: of records, of thumbnails, of sketches; and the constant.
+_WEIGHTS = np.array(
+    [
+        0.008,
+        0.364,
+        -0.018,
+        0.044,
+        -6.734,
+        7.007,
+        -0.576,
+        1.152,
+        -3.720,
+        -3.509,
+        2.988,
+        -1.188,
+        1.909,
+        3.254,
+        -1.867,
+        2.459,
+        2.339,
+        1.434,
+        0.662,
+        3.191,
+    ]
+)
+_CONSTANT = -10.049
+
+
+@dataclass(frozen=True, eq=False)
+class Glance:
+    """What a glance tells: MEASURES at the best place."""
+
+    measures: NDArray[np.float64]
+
+    @property
+    def odds(self) -> float:
+        """Logarithm of the odds that one was made from the other."""
+        return float((self.measures * _WEIGHTS).sum()) + _CONSTANT
+
+    @property
+    def is_promising(self) -> bool:
+        """Whether it is worth to go on."""
+        return self.odds >= ODDS_LEAST
+
+    @property
+    def likelihood(self) -> float:
+        """That one was made from the other, 0 to 1."""
+        return 1 / (1 + math.exp(-self.odds))
+
+    def of(self, name: str) -> float:
+        """Return one of the MEASURES."""
+        return float(self.measures[MEASURES.index(name)])
+
+
+def glance(first: Sketch, second: Sketch) -> Glance | None:
+    """Return what a glance tells; None where hashes tell enough, or nothing says where one could lie."""
+    if first.is_blank or second.is_blank:
+        return None
+    found = places(first, second)
+    if not len(found.maps) or found.frame_bits >= FAR - BITS_SURE or found.exact >= EXACT_ENOUGH:
+        return None
+    return look(first, second, found)
+
+
+def look(first: Sketch, second: Sketch, found: Places) -> Glance:
+    """Lay two sketches on each other where they may lie, and measure how well they agree at best."""
+    measures = np.empty(len(MEASURES))
+    measures[:2] = min(found.agreeing, POINTS_ENOUGH), min(found.exact, POINTS_ENOUGH)
+    measures[2:_KNOWN] = found.frame_bits, found.region_bits, min(first.plain, second.plain)
+    _look(found.maps, first.thumbnail, second.thumbnail, first.pixels, second.pixels, measures[_KNOWN:])
+    return Glance(measures)
+
+
+@compiled
+def _look(
+    maps: Maps,
+    thumbnail: Image,
+    other_thumbnail: Image,
+    pixels: Image,
+    others: Image,
+    out: NDArray[np.float64],
+) -> None:
+    """Write the measures where the two agree best, of those places where thumbnails agree best."""
+    steps, turned = np.empty((2 * len(maps), 2, 3)), np.empty(2 * len(maps), np.bool_)
+    told, ranks = np.empty((2 * len(maps), len(out))), np.empty(2 * len(maps))
+    count = 0
+    for k in range(len(maps)):
+        a, b, between = thumbnail, other_thumbnail, maps[k]
+        # At the pixels of the sharper one the other is sampled.
+        is_turned = abs(_area(between_pixels(between, pixels, others))) > 1
+        if is_turned:
+            a, b, between = b, a, undone(between, _area(between))
+        start = between_pixels(between, a, b)
+        moved = start.copy()
+        register(a, b, moved)
+        for step in (start, moved):
+            steps[count], turned[count] = step, is_turned
+            compare(a, b, step, told[count, :_SMALL])
+            ranks[count] = 0.5 * (told[count, 1] + told[count, 2]) * min(1.0, 2 * told[count, 0])
+            count += 1
+            if np.abs(moved - start).max() < HARDLY_MOVED:
+                break
+    best = -np.inf
+    for k in np.argsort(-ranks[:count], kind="mergesort")[:LOOKED_CLOSER]:
+        a, b, one, other = thumbnail, other_thumbnail, pixels, others
+        if turned[k]:
+            a, b, one, other = b, a, other, one
+        _look_closer(a, b, steps[k], one, other, told[k, _SMALL:])
+        rank = told[k, _SMALL + STRONG_TILES] * min(1.0, 2 * told[k, _SMALL + OVERLAP])
+        if rank > best:
+            best = rank
+            out[:] = told[k]
+
+
+@compiled
+def _look_closer(a: Image, b: Image, step: Map, one: Image, other: Image, out: NDArray[np.float64]) -> None:
+    """Register two sketches, of which the thumbnails lie on each other so, and write their measures."""
+    finer = _finer(step, a, b, one, other)
+    if abs(_area(finer)) < MUCH_SMALLER:
+        one, finer = halved(one), of_half(finer)
+    move(one, other, finer)
+    measure(one, other, finer, out)
+
+
+@compiled
+def _area(step: Map) -> float:
+    return float(step[0, 0] * step[1, 1] - step[0, 1] * step[1, 0])
+
+
+@compiled
+def _finer(step: Map, a: Image, b: Image, one: Image, other: Image) -> Map:
+    """Return the map between pixels of one and other that is this one between those of a and b."""
+    finer = np.empty((2, 3))
+    across, down = a.shape[1] / one.shape[1], a.shape[0] / one.shape[0]
+    for row in range(2):
+        grown = other.shape[1 - row] / b.shape[1 - row]
+        p, q, shift = step[row, 0], step[row, 1], step[row, 2]
+        finer[row, 0], finer[row, 1] = grown * p * across, grown * q * down
+        # Pixel centres lie at p + 0.5.
+        finer[row, 2] = grown * (p * (0.5 * across - 0.5) + q * (0.5 * down - 0.5) + shift + 0.5) - 0.5
+    return finer
