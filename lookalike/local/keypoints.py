@@ -90,7 +90,12 @@ def found_corners(frame: Gray) -> Corners:
     if min(frame.shape) <= 2 * BORDER:
         return np.zeros((0, 5), np.float32)
     points: Sequence[cv2.KeyPoint] = _detector().detect(frame, None)
-    corners = np.array([(*p.pt, p.angle, p.response, p.octave) for p in points], np.float32).reshape(-1, 5)
+    corners = np.empty((len(points), 5), np.float32)
+    # Column by column: an array of tuples takes NumPy three times as long.
+    corners[:, :2] = np.reshape(cv2.KeyPoint.convert(points), (-1, 2))
+    corners[:, 2] = [point.angle for point in points]
+    corners[:, 3] = [point.response for point in points]
+    corners[:, 4] = [point.octave for point in points]
     # Strongest first, ties by place.
     return corners[np.lexsort((corners[:, 0], corners[:, 1], corners[:, 4], -corners[:, 3]))]
 
