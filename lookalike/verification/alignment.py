@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -21,8 +21,14 @@ ALIKE_BITS = 80  # of 256
 MAX_STRETCH = 1.7
 FEW_INLIERS = 12  # below this the mirror image is tried too
 
+Places = NDArray[np.float32]  # (n, 2), px
 
-@dataclass(frozen=True, slots=True)
+
+def _no_places() -> Places:
+    return np.zeros((0, 2), np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Alignment:
     """A map from the second picture's proxy to the first's, and what speaks for it."""
 
@@ -31,6 +37,9 @@ class Alignment:
     matched: int = 0
     inliers: int = 0
     spread: float = 0.0  # share of the first's area that the inliers span (one sigma ellipse)
+    # Of all matched key points, in the second and in the first.
+    sources: Places = field(default_factory=_no_places, repr=False)
+    targets: Places = field(default_factory=_no_places, repr=False)
 
 
 def hash_distances(first: Any, second: Any) -> NDArray[np.int64]:
@@ -95,7 +104,8 @@ def _agreed(first: Keypoints, second: Keypoints, size: tuple[int, int]) -> Align
     if not _is_plausible(matrix):
         return None
     inliers = targets[kept.ravel() > 0]
-    return Alignment(matrix, "keypoints", len(pairs), len(inliers), _spread(inliers, size))
+    spread = _spread(inliers, size)
+    return Alignment(matrix, "keypoints", len(pairs), len(inliers), spread, sources, targets)
 
 
 def _is_plausible(matrix: Matrix) -> bool:

@@ -10,14 +10,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from lookalike.verification.alignment import Alignment
+from lookalike.verification.alignment import Alignment, Places
 from lookalike.verification.geometry import Matrix, between_centres, corners, inverse
-from lookalike.verification.keypoints import matches
 from lookalike.verification.subject import Prepared
-
-Places = NDArray[np.float32]
 
 LEAST_INLIERS = 40
 # How far the slant moves a corner, as a share of the diagonal: less is a step to the side between two shots.
@@ -39,10 +35,7 @@ def straightened(first: Prepared, second: Prepared, alignment: Alignment) -> Str
     """Take the slant out of the second picture; None where key points do not speak for one."""
     if alignment.inliers < LEAST_INLIERS or alignment.kind != "keypoints":
         return None
-    mirrored = float(np.linalg.det(alignment.matrix[:2, :2])) < 0
-    keypoints = second.mirrored_keypoints if mirrored else second.keypoints
-    pairs = matches(first.keypoints, keypoints)
-    targets, sources = first.keypoints.places[pairs[:, 0]], keypoints.places[pairs[:, 1]]
+    sources, targets = alignment.sources, alignment.targets
     if (found := _projective(sources, targets)) is None:
         return None
     right, before = (_right_count(matrix, sources, targets) for matrix in (found, alignment.matrix))
@@ -60,7 +53,7 @@ def straightened(first: Prepared, second: Prepared, alignment: Alignment) -> Str
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    left = dataclasses.replace(alignment, matrix=affine, matched=len(pairs), inliers=right)
+    left = dataclasses.replace(alignment, matrix=affine, inliers=right)
     return Straightened(Prepared(second.subject, np.asarray(pixels, np.uint8)), left, slant)
 
 

@@ -59,7 +59,7 @@ def correlated(first: Levels, second: Levels, mask: Mask) -> tuple[float, float,
     for k in range(chosen_count):
         good += chosen[k] > np.float32(GOOD)
         well += chosen[k] > np.float32(WELL)
-    return _median(chosen[:chosen_count]), good / chosen_count, well / chosen_count, structured
+    return np.median(chosen[:chosen_count]), good / chosen_count, well / chosen_count, structured
 
 
 @compiled
@@ -114,33 +114,3 @@ def _correlate(sums: _Sums, correlation: Plane, variance: Plane) -> None:
         scale = np.sqrt((variance_x + smooth) * (variance_y + smooth))
         correlation[x] = (covariance + smooth) / scale
         variance[x] = max(variance_x, variance_y)
-
-
-@compiled
-def _median(values: Plane) -> float:
-    """The mean of the middle two of correlations: counted in 16,384 bins first, and only one bin sorted."""
-    count = len(values)
-    low = _ranked(values, (count - 1) // 2)
-    return low if count % 2 else (low + _ranked(values, count // 2)) / 2
-
-
-@compiled
-def _ranked(values: Plane, rank: int) -> float:
-    # 1 - correlation is not negative, and floats that are not negative have the order of their bits.
-    bits = np.maximum(np.float32(1) - values, np.float32(0)).view(np.uint32)
-    from_top = len(values) - 1 - rank
-    counts = np.zeros(1 << 15, np.int32)
-    for k in range(len(bits)):
-        counts[bits[k] >> 16] += 1
-    place = 0
-    while from_top >= counts[place]:
-        from_top -= counts[place]
-        place += 1
-    inside = np.empty(counts[place], np.uint32)
-    found = 0
-    for k in range(len(bits)):
-        if bits[k] >> 16 == place:
-            inside[found] = bits[k]
-            found += 1
-    inside.sort()
-    return 1.0 - np.float64(inside[from_top : from_top + 1].view(np.float32)[0])
