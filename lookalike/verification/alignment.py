@@ -20,6 +20,8 @@ NEGATIVE_BITS = 64
 ALIKE_BITS = 80  # of 256
 MAX_STRETCH = 1.7
 FEW_INLIERS = 12  # below this the mirror image is tried too
+PLAIN = 0.2  # share of the commonest tone: graphics have more
+UNSTRETCHED = 0.9  # share of the key points that agree under a map without stretch, too
 
 Places = NDArray[np.float32]  # (n, 2), px
 
@@ -71,7 +73,7 @@ def frame_alignment(first: Prepared, second: Prepared) -> Alignment:
 
 def keypoint_alignment(first: Prepared, second: Prepared) -> Alignment | None:
     """The affine map most key points agree on; the mirror image is tried if few do."""
-    direct = _agreed(first.keypoints, second.keypoints, first.size)
+    direct = _agreed(first, second, second.keypoints)
     if direct is not None and direct.inliers >= FEW_INLIERS:
         return direct
     mirrored = mirrored_alignment(first, second)
@@ -81,14 +83,15 @@ def keypoint_alignment(first: Prepared, second: Prepared) -> Alignment | None:
 
 def mirrored_alignment(first: Prepared, second: Prepared) -> Alignment | None:
     """The affine map that turns left and right over and most key points agree on."""
-    return _agreed(first.keypoints, second.mirrored_keypoints, first.size)
+    return _agreed(first, second, second.mirrored_keypoints)
 
 
-def _agreed(first: Keypoints, second: Keypoints, size: tuple[int, int]) -> Alignment | None:
-    pairs = matches(first, second)
+def _agreed(first: Prepared, second: Prepared, keypoints: Keypoints) -> Alignment | None:
+    """The affine map from the second that most of these of its key points agree on."""
+    pairs = matches(first.keypoints, keypoints)
     if len(pairs) < MIN_INLIERS:
         return None
-    targets, sources = first.places[pairs[:, 0]], second.places[pairs[:, 1]]
+    targets, sources = first.keypoints.places[pairs[:, 0]], keypoints.places[pairs[:, 1]]
     # OpenCV's RANSAC seeds its own generator with a constant: the same matches give the same map.
     affine, kept = cv2.estimateAffine2D(
         sources,
@@ -103,9 +106,37 @@ def _agreed(first: Keypoints, second: Keypoints, size: tuple[int, int]) -> Align
     matrix = np.vstack([affine, [0.0, 0.0, 1.0]])
     if not _is_plausible(matrix):
         return None
-    inliers = targets[kept.ravel() > 0]
-    spread = _spread(inliers, size)
+    is_kept = kept.ravel() > 0
+    inliers = targets[is_kept]
+    if min(first.plain, second.plain) < PLAIN:
+        matrix = _without_stretch(sources[is_kept], inliers, matrix)
+    spread = _spread(inliers, first.size)
     return Alignment(matrix, "keypoints", len(pairs), len(inliers), spread, sources, targets)
+
+
+def _without_stretch(sources: Places, targets: Places, matrix: Matrix) -> Matrix:
+    """The similarity that agrees with nearly all of the same key points, if there is one, or else `matrix`.
+
+    Key points in one corner of a picture tell little of the other corners; what they tell least is how much
+    it was stretched or slanted, and hardly any copy was. Graphics are left alone: two bar codes, and formulas
+    in two typefaces, agree better without their stretch.
+    """
+    middle, other = sources.mean(axis=0), targets.mean(axis=0)
+    x, y = (sources - middle).astype(np.float64).T
+    u, v = (targets - other).astype(np.float64).T
+    total = float((x * x + y * y).sum())
+    if total == 0:
+        return matrix
+    cosine, sine = float((x * u + y * v).sum()) / total, float((x * v - y * u).sum()) / total
+    linear = np.array([[cosine, -sine], [sine, cosine]])
+    apart = linear @ np.stack([x, y]) - np.stack([u, v])
+    is_near = np.hypot(*apart) < RANSAC_ERROR
+    if np.count_nonzero(is_near) < UNSTRETCHED * len(sources):
+        return matrix
+    found: Matrix = np.eye(3)
+    found[:2, :2] = linear
+    found[:2, 2] = other - linear @ middle
+    return found
 
 
 def _is_plausible(matrix: Matrix) -> bool:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.levels import most_of_one_tone
 from lookalike.verification.keypoints import Keypoints, detect, mirrored
 from lookalike.verification.pixels import PixelDigest, digest
 from lookalike.verification.sketch import Sketch, sketch
@@ -76,6 +77,12 @@ class Prepared:
     def sketch(self) -> Sketch:
         """What a first look needs."""
         return sketch(self.record, self.gray)
+
+    @cached_property
+    def plain(self) -> float:
+        """Share of the commonest gray level and its two neighbours: large in graphics."""
+        counts = np.bincount(self.gray.ravel(), minlength=256)
+        return most_of_one_tone(counts, 1) / self.gray.size
 
     def halved(self, times: int, *, is_gray: bool = False) -> NDArray[np.uint8]:
         """The proxy in colour or gray, halved `times` times; at most down to 8 px."""

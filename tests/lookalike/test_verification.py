@@ -6,7 +6,7 @@ import io
 import json
 
 import pytest
-from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
 
 from lookalike.verification.comparison import Comparison, verify
 from tests.lookalike.subjects import prepared
@@ -104,6 +104,15 @@ def test_a_crop_tells_its_box() -> None:
     assert comparison.similarity >= 80
     assert comparison.transform["box"] == pytest.approx([0.1, 0.2, 0.9, 0.95], abs=0.01)
     assert comparison.transform["overlap"] == pytest.approx(0.6, abs=0.02)
+
+
+def test_a_crop_known_by_the_key_points_of_one_corner_is_in_place_everywhere() -> None:
+    # All that has corners lies in one: a map that may stretch would be off at the other end.
+    picture = photo(11).filter(ImageFilter.GaussianBlur(9))
+    picture.paste(photo(12, (220, 160)), (90, 80))
+    found = verify(prepared(picture), prepared(picture.crop((50, 40, 600, 450))))
+    assert found.transform["stretch"] < 1.005
+    assert found.similarity >= 85
 
 
 def test_a_slight_rotation_tells_its_angle() -> None:
