@@ -27,6 +27,7 @@ REASONS = {
     "whole_frame_agrees": "Laid over one another as a whole, they agree.",
     "key_points_and_pixels_agree": "The same details lie in the same places, and their pixels agree.",
     "pixels_differ_only_under_what_was_laid_over": "They agree but for what was laid over one of them.",
+    "seen_through_what_was_laid_over": "They agree, a part of one seen through something faint.",
     "most_detail_is_gone": "What there was to see in one is gone from the other; the rest is the same.",
     "only_the_surroundings_are_the_same": "Only what surrounds the main object is the same in both.",
     "parts_replaced": "They agree but for parts that were replaced.",

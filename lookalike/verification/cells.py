@@ -21,7 +21,8 @@ _COUNT, _A, _B, _AA, _BB, _AB = range(6)
 _XX, _XY, _YY, _XA, _XB, _YA, _YB, _X, _Y = range(6, 15)
 _STEEP_A, _STEEP_B, _SLOPE_A, _SLOPE_B = range(15, 19)
 _SUMS = 19
-_PIXELS, _FIRST, _SECOND, _DIFFERENCE, _CORRELATION = range(5)
+_PIXELS, _MEAN_FIRST, _MEAN_SECOND, _FIRST, _SECOND, _DIFFERENCE, _CORRELATION = range(7)
+_FIGURES = 7
 
 
 @dataclass(frozen=True)
@@ -35,33 +36,46 @@ class Cells:
         return Cells(_widened(self.sums))
 
     @cached_property
-    def _figures(self) -> tuple[Plane, Plane, Plane, Plane, Plane]:
+    def _figures(self) -> Plane:
         return _figures(self.sums)
+
+    def _figure(self, place: int) -> Plane:
+        return np.asarray(self._figures[place], np.float32)
 
     @property
     def count(self) -> Plane:
         """Pixels that both pictures have; their border of a px is left out."""
-        return self._figures[_PIXELS]
+        return self._figure(_PIXELS)
+
+    @property
+    def mean_first(self) -> Plane:
+        """Mean of the first's levels."""
+        return self._figure(_MEAN_FIRST)
+
+    @property
+    def mean_second(self) -> Plane:
+        """Mean of the second's levels."""
+        return self._figure(_MEAN_SECOND)
 
     @property
     def variance_first(self) -> Plane:
         """Variance of the first's levels."""
-        return self._figures[_FIRST]
+        return self._figure(_FIRST)
 
     @property
     def variance_second(self) -> Plane:
         """Variance of the second's levels."""
-        return self._figures[_SECOND]
+        return self._figure(_SECOND)
 
     @property
     def difference(self) -> Plane:
         """Variance of the difference of both."""
-        return self._figures[_DIFFERENCE]
+        return self._figure(_DIFFERENCE)
 
     @property
     def correlation(self) -> Plane:
         """Correlation, near 0 where neither has structure."""
-        return self._figures[_CORRELATION]
+        return self._figure(_CORRELATION)
 
     @cached_property
     def steep(self) -> tuple[Plane, Plane]:
@@ -74,11 +88,12 @@ class Cells:
         return self.sums[..., _SLOPE_A], self.sums[..., _SLOPE_B]
 
     @cached_property
-    def flow(self) -> tuple[Plane, Plane]:
-        """Shift (rows, columns, 2), x and y in px, that best lays the second on the first, and its certainty.
+    def flow(self) -> tuple[Plane, Plane, Plane]:
+        """Shift (rows, columns, 2), x and y in px, that lays the second on the first; certainty; evenness.
 
         By Lucas and Kanade; what lies at p in the first lies at p + shift in the second. The certainty is the
-        smaller eigenvalue of the mean structure tensor, 0 where a shift cannot be told.
+        smaller eigenvalue of the mean structure tensor, 0 where a shift cannot be told; the evenness is its
+        share of the larger one, near 0 for stripes.
         """
         return _flow(self.sums)
 
@@ -208,11 +223,11 @@ def _widened(sums: Plane) -> Plane:
 
 
 @compiled
-def _figures(sums: Plane) -> tuple[Plane, Plane, Plane, Plane, Plane]:
-    """Count, both variances, variance of the difference, and correlation of each cell."""
+def _figures(sums: Plane) -> Plane:
+    """Count, means, variances, variance of the difference, and correlation of each cell."""
     zero, one, two, four = np.float32(0), np.float32(1), np.float32(2), np.float32(4)
     height, width = sums.shape[:2]
-    out = np.empty((5, height, width), np.float32)
+    out = np.empty((_FIGURES, height, width), np.float32)
     for row in range(height):
         for column in range(width):
             here = sums[row, column]
@@ -222,18 +237,20 @@ def _figures(sums: Plane) -> tuple[Plane, Plane, Plane, Plane, Plane]:
             second = max(here[_BB] / pixels - mean_second * mean_second, zero)
             both = here[_AB] / pixels - mean_first * mean_second
             out[_PIXELS, row, column] = here[_COUNT]
+            out[_MEAN_FIRST, row, column], out[_MEAN_SECOND, row, column] = mean_first, mean_second
             out[_FIRST, row, column] = first
             out[_SECOND, row, column] = second
             out[_DIFFERENCE, row, column] = max(first + second - two * both, zero)
             out[_CORRELATION, row, column] = both / np.sqrt(first * second + four)
-    return out[0], out[1], out[2], out[3], out[4]
+    return out
 
 
 @compiled
-def _flow(sums: Plane) -> tuple[Plane, Plane]:
+def _flow(sums: Plane) -> tuple[Plane, Plane, Plane]:
     zero, one, two, four = np.float32(0), np.float32(1), np.float32(2), np.float32(4)
     height, width = sums.shape[:2]
     shift, certainty = np.empty((height, width, 2), np.float32), np.empty((height, width), np.float32)
+    evenness = np.empty((height, width), np.float32)
     for row in range(height):
         for column in range(width):
             here = sums[row, column]
@@ -248,4 +265,5 @@ def _flow(sums: Plane) -> tuple[Plane, Plane]:
             shift[row, column, 0] = (yy * x - xy * y) / divisor
             shift[row, column, 1] = (xx * y - xy * x) / divisor
             certainty[row, column] = (trace - root) / two / pixels
-    return shift, certainty
+            evenness[row, column] = (trace - root) / max(trace + root, np.float32(1e-3))
+    return shift, certainty, evenness

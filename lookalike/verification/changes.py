@@ -24,6 +24,8 @@ SOLID = 0.65  # share of its box that a filled shape covers
 STICKER = 0.75  # share of the changes
 COMPACT = 0.25  # of the common part's width and height
 APART = 0.1  # the same
+OTHER_WORDS = 0.65  # share of colours, and of gradients, that both have: captions in place of others, 0.7
+LINE_HEIGHT, LINE_WIDTH, LINE_GAP = 0.17, 0.4, 0.02  # the same
 MIN_COUNT = 20.0  # px of a cell that must be common
 MIN_WINDOW_COUNT = 160.0
 # Drawings, charts, screens, documents and flags: much of one tone. Of 300 photos and pictures 92 % have less.
@@ -73,6 +75,26 @@ class Changes:
         across = [(left + right) / 2 for left, _, right, _ in self.boxes]
         down = [(top + bottom) / 2 for _, top, _, bottom in self.boxes]
         return min(max(across) - min(across), max(down) - min(down)) >= APART
+
+    @property
+    def is_caption(self) -> bool:
+        """Whether lines of writing came over a picture: other words in their place have the same colours."""
+        has_new_colours = self.exchange.colours < OTHER_WORDS and self.balance < OTHER_WORDS
+        return self.is_in_lines and has_new_colours
+
+    @property
+    def is_in_lines(self) -> bool:
+        """Whether all that changed lies in low and wide bands, as captions do."""
+        bands: list[Box] = []
+        for left, top, right, bottom in sorted(self.boxes, key=lambda box: box[1]):
+            if bands and top <= bands[-1][3] + LINE_GAP:
+                before = bands.pop()
+                left, top = min(left, before[0]), before[1]
+                right, bottom = max(right, before[2]), max(bottom, before[3])
+            bands.append((left, top, right, bottom))
+        return bool(bands) and all(
+            bottom - top <= LINE_HEIGHT and right - left >= LINE_WIDTH for left, top, right, bottom in bands
+        )
 
 
 def changed_cells(fine: Cells, windows: Cells) -> tuple[Mask, float]:

@@ -29,6 +29,7 @@ from lookalike.verification.inspection import Inspection, inspect, offset
 from lookalike.verification.overlap import overlap
 from lookalike.verification.perspective import straightened
 from lookalike.verification.reconsideration import reconsidered
+from lookalike.verification.relighting import is_lit_otherwise, relit
 from lookalike.verification.subject import Prepared
 from lookalike.verification.transform import Transform, describe
 from lookalike.verification.verdict import Verdict, judge
@@ -67,6 +68,7 @@ class Checked:
     shares: tuple[float, float]  # of the first and of the second that are common
     slant: float = 0.0  # what was taken out of the second first, as a share of its diagonal
     needs_keypoints: bool = True
+    is_relit: bool = False  # a vignette, or other light, was taken out of the second first
 
     @property
     def fit(self) -> float:
@@ -102,6 +104,7 @@ def closely(first: Prepared, second: Prepared, *, negative: bool, swapped: bool)
         verdict = Verdict("nothing", "nothing_in_common")
         evidence |= {"verdict": dataclasses.asdict(verdict), "shared_detail": 0.0}
         return Comparison(0.0, relations.UNRELATED, {}, evidence)
+    second, checked = _relit(first, second, checked)
     second, checked = _straightened(first, second, checked)
     if negative:
         checked = dataclasses.replace(
@@ -121,6 +124,23 @@ def _ended(first: Prepared, second: Prepared, seen: Glance) -> Comparison:
         "shared_detail": 0.0,
     }
     return Comparison(similarity.rounded(found), relations.of_others(found), {}, evidence)
+
+
+def _relit(first: Prepared, second: Prepared, checked: Checked) -> tuple[Prepared, Checked]:
+    """The second picture in the light of the first, where that makes a copy of whole frames of it."""
+    if checked.rank[0] or not is_lit_otherwise(first, second):
+        return second, checked
+    frame = frame_alignment(first, second)
+    in_light = relit(first, second, frame.matrix)
+    found = None if in_light is None else _checked(first, in_light, frame)
+    before = _checked(first, second, frame)
+    if in_light is None or found is None or before is None or not found.rank[0]:
+        return second, checked
+    # It was toned all the same.
+    told = ("colour_shift", "colour_spread", "difference")
+    toned = {name: getattr(before.agreement, name) for name in told}
+    agreement = dataclasses.replace(found.agreement, **toned)
+    return in_light, dataclasses.replace(found, agreement=agreement, is_relit=True)
 
 
 def _straightened(first: Prepared, second: Prepared, checked: Checked) -> tuple[Prepared, Checked]:
@@ -212,7 +232,7 @@ def _described(
     seen = inspect(first, second, alignment) if verdict.connects else Inspection(alignment.matrix)
     changes = seen.changes
     transform = describe(seen.matrix, checked.shares, agreement, first, second)
-    verdict = reconsidered(verdict, min(checked.shares), agreement, seen)
+    verdict = reconsidered(verdict, min(checked.shares), agreement, seen, mirrored=transform.mirrored)
     findings = _findings(transform, checked, changes)
     found, relation = _judged(verdict, findings, transform, checked, changes)
     if verdict.is_copy and not agreement.negative and have_same_pixels(first, second, agreement.difference):
@@ -224,6 +244,8 @@ def _described(
         "motion": _figures(seen.motion),
         "ink": _figures(seen.ink),
         "recolouring": _figures(seen.recolouring),
+        "veil": _figures(seen.veil),
+        "relit": checked.is_relit,
         "shared_detail": seen.shared_detail,
         "verdict": dataclasses.asdict(verdict),
     }

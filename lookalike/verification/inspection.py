@@ -15,14 +15,16 @@ from lookalike.verification.geometry import Matrix, inverse
 from lookalike.verification.ink import Ink, compared
 from lookalike.verification.motion import Motion, residual_motion
 from lookalike.verification.overlap import Overlap, overlap
-from lookalike.verification.planes import Matched, matched, plain_share
+from lookalike.verification.planes import Matched, blurred, matched, plain_share
 from lookalike.verification.recolouring import Recolouring, recoloured
 from lookalike.verification.refinement import correction, displacement
 from lookalike.verification.subject import Prepared
+from lookalike.verification.veil import Veil, veiled
 
 SIDE = 320  # px of the grid
 CORRECTIONS = 2
 CLOSE_ENOUGH = 0.1  # px
+COARSE = 20  # quality of JPEG
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Inspection:
     shared_detail: float = 0.0  # 0 to 100
     ink: Ink = field(default_factory=Ink)  # of graphics only, as their recolouring
     recolouring: Recolouring = field(default_factory=Recolouring)
+    veil: Veil = field(default_factory=Veil)
 
 
 def inspect(first: Prepared, second: Prepared, alignment: Alignment) -> Inspection:
@@ -61,11 +64,12 @@ def inspect(first: Prepared, second: Prepared, alignment: Alignment) -> Inspecti
     return Inspection(
         matrix,
         describe(seen.common, seen.planes, seen.fine, changed, noise, plain),
-        residual_motion(seen.windows, seen.correction, changed),
+        _motion(first, second, seen, changed, plain),
         seen.planes.sharpness,
         shared_detail(seen.fine, changed),
         ink,
         recolouring,
+        veiled(cells(*blurred(seen.common), seen.common.mask)) if changed.any() else Veil(),
     )
 
 
@@ -75,6 +79,15 @@ def offset(first: Prepared, second: Prepared, matrix: Matrix, side: int) -> floa
     if seen is None or seen.correction is None:
         return None
     return displacement(seen.correction, seen.fine.count.shape)
+
+
+def _motion(first: Prepared, second: Prepared, seen: _Laid, changed: Mask, plain: float) -> Motion:
+    """What moved; in photos the coarsest blocks that JPEG makes look as if they had."""
+    is_graphic = plain >= PLAIN
+    is_coarse = any(0 < one.record["jpeg_quality"] <= COARSE for one in (first, second))
+    if is_coarse and not is_graphic:
+        return Motion()
+    return residual_motion(seen.windows, seen.correction, changed, is_graphic=is_graphic)
 
 
 def _moved(seen: _Laid) -> list[Cells]:

@@ -16,6 +16,10 @@ DRAWN = 0.7  # share of three colours
 FOREIGN, CLEARLY_FOREIGN, EVENLY_FOREIGN, LARGEST_LOGO = 0.38, 0.45, 0.27, 0.38
 # Of the pixels that did not change in structure, those that are as they were, to the level.
 UNTOUCHED_REST = 0.9
+# Of all pixels: two flags that differ in the colours of a stripe have 0.55 at most, faint logos left 0.75.
+MOSTLY_UNTOUCHED = 0.65
+# Of what changed in a graphic: a sticker brings colours of its own, other contents have much the same.
+SHARED_COLOURS = 0.2
 SMALLEST_OBJECT, WHOLE_FRAME = 0.125, 0.95  # shares of the area
 
 
@@ -26,7 +30,15 @@ def is_laid_over(changes: Changes, agreement: Agreement) -> bool:
     is_seen = changes.share < LARGEST_STICKER and agreement.good >= STILL_SEEN
     if is_logo(changes) and _is_rest_untouched(changes, agreement):
         return True
+    if is_seen and is_sticker_on_graphic(changes, agreement):
+        return True
     return is_seen and agreement.is_as_it_was and (is_writing or is_sticker)
+
+
+def is_veiled(agreement: Agreement, seen: Inspection) -> bool:
+    """Whether a faint logo lies over a part; flags with a paler stripe look the same, but differ in more."""
+    is_flag = seen.changes.plain >= PLAIN and agreement.same < MOSTLY_UNTOUCHED
+    return seen.veil.is_laid_over and not is_flag
 
 
 def is_logo(changes: Changes) -> bool:
@@ -36,16 +48,23 @@ def is_logo(changes: Changes) -> bool:
     return is_even_shape and _foreign(changes) > CLEARLY_FOREIGN
 
 
+def is_sticker_on_graphic(changes: Changes, agreement: Agreement) -> bool:
+    """Whether a graphic got a filled shape of other colours, and is as it was elsewhere."""
+    is_foreign = changes.is_sticker and changes.exchange.colours < SHARED_COLOURS
+    return changes.plain >= PLAIN and is_foreign and _is_rest_untouched(changes, agreement)
+
+
 def _is_rest_untouched(changes: Changes, agreement: Agreement) -> bool:
     return agreement.same > UNTOUCHED_REST * (1 - changes.share)
 
 
-def is_most_gone(overlap: float, seen: Inspection) -> bool:
+def is_most_gone(overlap: float, agreement: Agreement, seen: Inspection) -> bool:
     """Whether the main object was painted out, and the rest left as it was."""
     changes = seen.changes
     is_drawn = changes.drawn > DRAWN or _foreign(changes) > FOREIGN
     is_object = changes.is_compact and not is_drawn and changes.share > SMALLEST_OBJECT
-    return seen.shared_detail < MOST_DETAIL_GONE and overlap > WHOLE_FRAME and is_object
+    is_gone = seen.shared_detail < MOST_DETAIL_GONE and overlap > WHOLE_FRAME and is_object
+    return is_gone and not is_sticker_on_graphic(changes, agreement)
 
 
 def _foreign(changes: Changes) -> float:

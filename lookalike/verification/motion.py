@@ -20,6 +20,8 @@ from lookalike.verification.refinement import LEAST_CERTAIN, LEAST_COUNT, unexpl
 
 LEAST_CORRELATION = 0.5
 LARGEST_SHIFT = 4.0  # px
+LEAST_EVEN = 0.2  # stripes take each other's place when a picture is resized, as if they had moved
+SAME_LIGHT = 2.0  # gray levels: letters that let a picture be seen through move its edges
 FEW, ENOUGH = 12, 100  # windows
 APART = 3  # cells: windows that far apart share no pixel
 
@@ -45,42 +47,45 @@ class Motion:
         return self.windows >= ENOUGH
 
 
-def residual_motion(windows: Cells, affine: Matrix | None, changed: Mask) -> Motion:
+def residual_motion(windows: Cells, affine: Matrix | None, changed: Mask, *, is_graphic: bool) -> Motion:
     """Measure the shifts that the affine map leaves, away from what changed."""
-    shift, certainty = windows.flow
+    shift, certainty, evenness = windows.flow
     if affine is not None:
         shift = unexplained(shift, affine)
     near = np.asarray(cv2.dilate(changed.astype(np.uint8), _AROUND), np.uint8)
-    return Motion(*_told(shift, certainty, windows.count, windows.correlation, windows.difference, near))
+    seen = _seen(shift, certainty, windows.count, windows.correlation, near)
+    if np.count_nonzero(seen) < FEW:
+        return Motion(int(np.count_nonzero(seen)))
+    residual = math.sqrt(float(np.median(windows.difference[seen])))
+    if not is_graphic:
+        for trusted in (_is_as_light(windows), evenness > LEAST_EVEN):
+            # Where there is little else, what is there must do.
+            seen = seen & trusted if np.count_nonzero(seen & trusted) >= ENOUGH else seen
+    shifts = shift[seen]
+    large = float(np.percentile(np.hypot(shifts[:, 0], shifts[:, 1]), 90))
+    return Motion(len(shifts), math.sqrt(max(0.0, _shared(shift, seen))), large, residual)
+
+
+def _is_as_light(windows: Cells) -> Mask:
+    """Where the second is as much lighter as it is elsewhere."""
+    lighter = windows.mean_first - windows.mean_second
+    return np.asarray(np.abs(lighter - np.median(lighter)) < SAME_LIGHT, np.bool_)
 
 
 @compiled
-def _told(
-    shift: Plane, certainty: Plane, pixels: Plane, correlation: Plane, difference: Plane, near: Levels
-) -> tuple[int, float, float, float]:
-    """The figures of Motion."""
+def _seen(shift: Plane, certainty: Plane, pixels: Plane, correlation: Plane, near: Levels) -> Mask:
+    """Where a shift can be told that is one, away from what changed."""
     height, width = certainty.shape
     seen = np.zeros((height, width), np.bool_)
-    lengths, residuals = np.empty(seen.size, np.float32), np.empty(seen.size, np.float32)
-    count = 0
     for row in range(height):
         for column in range(width):
             x, y = shift[row, column, 0], shift[row, column, 1]
-            length = np.sqrt(x * x + y * y)
-            if near[row, column] or length >= np.float32(LARGEST_SHIFT):
+            if near[row, column] or np.sqrt(x * x + y * y) >= np.float32(LARGEST_SHIFT):
                 continue
             if certainty[row, column] <= np.float32(LEAST_CERTAIN) or pixels[row, column] <= LEAST_COUNT:
                 continue
-            if correlation[row, column] <= np.float32(LEAST_CORRELATION):
-                continue
-            seen[row, column] = True
-            lengths[count], residuals[count] = length, difference[row, column]
-            count += 1
-    if count < FEW:
-        return count, 0.0, 0.0, 0.0
-    shared = _shared(shift, seen)
-    large = float(np.percentile(lengths[:count], 90))
-    return count, math.sqrt(max(0.0, shared)), large, math.sqrt(np.median(residuals[:count]))
+            seen[row, column] = correlation[row, column] > np.float32(LEAST_CORRELATION)
+    return seen
 
 
 @compiled

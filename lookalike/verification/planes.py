@@ -38,8 +38,7 @@ class Matched:
 def matched(common: Overlap) -> Matched:
     """Give the second the first's gain and offset, and both the sharpness of the less sharp."""
     # Whole levels, as all limits of what counts as noise were chosen on.
-    first = np.rint(_blurred(common.first_gray.astype(np.float32)))
-    second = np.rint(_blurred(common.second_gray.astype(np.float32)))
+    first, second = (np.rint(plane) for plane in blurred(common))
     sharpness = left = _sharpness(first, second)
     for _ in range(MOST_BLURS):
         # The sharper one is blurred until its share of fine detail has come down to the other's.
@@ -52,6 +51,12 @@ def matched(common: Overlap) -> Matched:
         left = _sharpness(first, second)
     _equalise(first, second, common.mask)
     return Matched(first, second, sharpness)
+
+
+def blurred(common: Overlap) -> tuple[Plane, Plane]:
+    """Both pictures in gray on one grid, with the tones that they have."""
+    first, second = common.first_gray, common.second_gray
+    return _blurred(first.astype(np.float32)), _blurred(second.astype(np.float32))
 
 
 def plain_share(common: Overlap) -> float:

@@ -25,7 +25,7 @@ Points = NDArray[np.float64]
 
 def correction(windows: Cells) -> Matrix | None:
     """The small affine map of the grid, p to p + shift, that most windows agree on; None where few tell."""
-    shift, certainty = windows.flow
+    shift, certainty, _ = windows.flow
     places, shifts, weights = _telling(shift, certainty, windows.count, windows.correlation)
     if len(places) < FEW // 2:
         return None

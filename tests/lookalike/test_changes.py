@@ -88,6 +88,65 @@ def test_a_logo_is_laid_over_and_no_series() -> None:
     assert found.similarity >= 80
 
 
+def test_a_faint_logo_is_laid_over_although_what_is_seen_through_it_has_other_tones() -> None:
+    veil = Image.new("RGBA", PHOTO.size)
+    draw = ImageDraw.Draw(veil)
+    draw.rectangle((150, 90, 470, 330), fill=(30, 200, 120, 110))
+    draw.ellipse((200, 120, 420, 300), fill=(225, 55, 135, 110))
+    veiled = Image.alpha_composite(PHOTO.convert("RGBA"), veil).convert("RGB")
+    found = compare(PHOTO, veiled)
+    assert (found.relation, found.similarity >= 80) == ("overlaid", True)
+    assert found.evidence["veil"]["through"] > 0.5
+
+
+def test_hues_that_were_turned_are_no_other_shot() -> None:
+    turned = PHOTO.convert("HSV")
+    hue, saturation, value = turned.split()
+    turned = Image.merge("HSV", (hue.point(lambda level: (level + 43) % 256), saturation, value)).convert(
+        "RGB"
+    )
+    found = compare(PHOTO, turned)
+    assert (found.relation != "series", found.similarity >= 80) == (True, True)
+
+
+def test_a_caption_on_a_busy_photo_is_laid_over_and_no_series() -> None:
+    busy = Image.effect_noise((640, 480), 120).filter(ImageFilter.GaussianBlur(2)).convert("RGB")
+    busy = Image.blend(busy, PHOTO, 0.4)
+    captioned = busy.copy()
+    font = ImageFont.load_default(52)
+    place, words = (20, 400), "All in one line of writing"
+    ImageDraw.Draw(captioned).text(place, words, "white", font, stroke_width=3, stroke_fill="black")
+    found = compare(busy, captioned)
+    assert (found.relation, found.similarity >= 80) == ("overlaid", True)
+
+
+def test_stripes_that_were_resized_are_no_camera_that_moved() -> None:
+    shirt = Image.fromarray(
+        np.uint8(128 + 90 * np.sin(np.arange(900 * 1200).reshape(900, 1200) % 1200 / 1.9))
+    )
+    shirt = Image.composite(shirt.convert("RGB"), photo(4, (1200, 900)), photo(5, (1200, 900)).convert("L"))
+    found = compare(shirt, shirt.resize((1200, 860), Image.Resampling.LANCZOS))
+    assert (found.relation, found.similarity >= 90) == ("resized", True)
+
+
+def test_a_page_with_dark_corners_is_toned_and_another_page_in_that_light_is_not() -> None:
+    page = drawn("document", 107, 0)
+    assert compare(page, vignetted(page)).relation == "toned"
+    assert compare(page, vignetted(drawn("document", 107, 1))).similarity < 80
+
+
+def vignetted(picture: Image.Image) -> Image.Image:
+    y, x = np.mgrid[-1 : 1 : picture.height * 1j, -1 : 1 : picture.width * 1j]
+    return Image.fromarray(np.uint8(np.asarray(picture) * (1 - 0.3 * (x * x + y * y))[..., None]))
+
+
+def test_a_sticker_on_a_drawing_is_laid_over() -> None:
+    page = drawn("document", 107, 0)
+    ImageDraw.Draw(page).rectangle((80, 300, 300, 480), fill=(240, 240, 40), outline=(200, 30, 30), width=9)
+    found = compare(drawn("document", 107, 0), page)
+    assert (found.relation, found.similarity >= 80) == ("overlaid", True)
+
+
 def scene(*, cup: bool, chip: bool = False) -> Image.Image:
     """A detailed object on a quiet table."""
     table = Image.fromarray(np.asarray(photo(3, (40, 30)).resize((640, 480), Image.Resampling.BICUBIC)))
