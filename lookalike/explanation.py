@@ -26,6 +26,7 @@ REASONS = {
     "same_plain_colours": "Both are plain, and of the same colours.",
     "whole_frame_agrees": "Laid over one another as a whole, they agree.",
     "key_points_and_pixels_agree": "The same details lie in the same places, and their pixels agree.",
+    "pixels_agree": "Few details can be told apart, but the pixels of what is common agree.",
     "pixels_differ_only_under_what_was_laid_over": "They agree but for what was laid over one of them.",
     "seen_through_what_was_laid_over": "They agree, a part of one seen through something faint.",
     "most_detail_is_gone": "What there was to see in one is gone from the other; the rest is the same.",

@@ -148,6 +148,18 @@ def between_pixels(frames: NDArray[np.float64], a: Image, b: Image) -> Map:
 
 
 @compiled
+def between_frames(step: Map, a: Image, b: Image) -> Map:
+    """Return the map between frames of side one, from that from pixels of one picture to the other's."""
+    frames = np.empty((2, 3))
+    for row in range(2):
+        side = b.shape[1 - row]
+        frames[row, 0] = step[row, 0] * a.shape[1] / side
+        frames[row, 1] = step[row, 1] * a.shape[0] / side
+        frames[row, 2] = (step[row, 2] - 0.5 * (step[row, 0] + step[row, 1]) + 0.5) / side
+    return frames
+
+
+@compiled
 def undone(step: Map, area: float) -> Map:
     """Return the map back; area is the determinant."""
     back = np.empty((2, 3))

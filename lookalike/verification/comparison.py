@@ -30,6 +30,7 @@ from lookalike.verification.overlap import overlap
 from lookalike.verification.perspective import straightened
 from lookalike.verification.reconsideration import reconsidered
 from lookalike.verification.relighting import is_lit_otherwise, relit
+from lookalike.verification.sketched import sketch_alignment
 from lookalike.verification.subject import Prepared
 from lookalike.verification.transform import Transform, describe
 from lookalike.verification.verdict import Verdict, judge
@@ -101,9 +102,13 @@ def closely(first: Prepared, second: Prepared, *, negative: bool, swapped: bool)
     checked = _best_alignment(first, second)
     evidence: dict[str, Any] = {"hashes": _hash_evidence(first, second)}
     if checked is None:
+        checked = _by_sketches(first, second)
+    if checked is None:
         verdict = Verdict("nothing", "nothing_in_common")
         evidence |= {"verdict": dataclasses.asdict(verdict), "shared_detail": 0.0}
         return Comparison(0.0, relations.UNRELATED, {}, evidence)
+    if not checked.rank[0]:
+        checked = _by_sketches(first, second) or checked
     second, checked = _relit(first, second, checked)
     second, checked = _straightened(first, second, checked)
     if negative:
@@ -124,6 +129,13 @@ def _ended(first: Prepared, second: Prepared, seen: Glance) -> Comparison:
         "shared_detail": 0.0,
     }
     return Comparison(similarity.rounded(found), relations.of_others(found), {}, evidence)
+
+
+def _by_sketches(first: Prepared, second: Prepared) -> Checked | None:
+    """An alignment that needs no key points, if it makes a copy of the second."""
+    found = sketch_alignment(first, second)
+    checked = None if found is None else _checked(first, second, found)
+    return checked if checked is not None and checked.rank[0] else None
 
 
 def _relit(first: Prepared, second: Prepared, checked: Checked) -> tuple[Prepared, Checked]:

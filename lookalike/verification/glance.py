@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lookalike.compiled import compiled
 from lookalike.frames import Maps
 from lookalike.local.check import BITS_SURE
-from lookalike.local.likeness import between_pixels, compare, of_half, undone
+from lookalike.local.likeness import between_frames, between_pixels, compare, of_half, undone
 from lookalike.local.registration import Image, Map, halved, move, register
 from lookalike.verification import sketch_agreement
 from lookalike.verification.places import FAR, Places, places
@@ -76,9 +76,10 @@ _CONSTANT = -10.049
 
 @dataclass(frozen=True, eq=False)
 class Glance:
-    """What a glance tells: MEASURES at the best place."""
+    """What a glance tells: MEASURES at the best place, and that place in frames of side one."""
 
     measures: NDArray[np.float64]
+    place: Map  # (2, 3), from the second picture to the first
 
     @property
     def odds(self) -> float:
@@ -115,8 +116,10 @@ def look(first: Sketch, second: Sketch, found: Places) -> Glance:
     measures = np.empty(len(MEASURES))
     measures[:2] = min(found.agreeing, POINTS_ENOUGH), min(found.exact, POINTS_ENOUGH)
     measures[2:_KNOWN] = found.frame_bits, found.region_bits, min(first.plain, second.plain)
-    _look(found.maps, first.thumbnail, second.thumbnail, first.pixels, second.pixels, measures[_KNOWN:])
-    return Glance(measures)
+    place = np.empty((2, 3))
+    shown = first.thumbnail, second.thumbnail, first.pixels, second.pixels
+    _look(found.maps, *shown, measures[_KNOWN:], place)
+    return Glance(measures, place)
 
 
 @compiled
@@ -127,8 +130,9 @@ def _look(
     pixels: Image,
     others: Image,
     out: NDArray[np.float64],
+    place: Map,
 ) -> None:
-    """Write the measures where the two agree best, of those places where thumbnails agree best."""
+    """Write the measures where the two agree best, of those places where thumbnails agree best; and where."""
     steps, turned = np.empty((2 * len(maps), 2, 3)), np.empty(2 * len(maps), np.bool_)
     told, ranks = np.empty((2 * len(maps), len(out))), np.empty(2 * len(maps))
     count = 0
@@ -153,21 +157,26 @@ def _look(
         a, b, one, other = thumbnail, other_thumbnail, pixels, others
         if turned[k]:
             a, b, one, other = b, a, other, one
-        _look_closer(a, b, steps[k], one, other, told[k, _SMALL:])
+        found = _look_closer(a, b, steps[k], one, other, told[k, _SMALL:])
         rank = told[k, _SMALL + STRONG_TILES] * min(1.0, 2 * told[k, _SMALL + OVERLAP])
         if rank > best:
             best = rank
             out[:] = told[k]
+            place[:] = found if turned[k] else undone(found, _area(found))
 
 
 @compiled
-def _look_closer(a: Image, b: Image, step: Map, one: Image, other: Image, out: NDArray[np.float64]) -> None:
-    """Register two sketches, of which the thumbnails lie on each other so, and write their measures."""
+def _look_closer(a: Image, b: Image, step: Map, one: Image, other: Image, out: NDArray[np.float64]) -> Map:
+    """Register two sketches, of which the thumbnails lie on each other so, and write their measures.
+
+    Return the map from one to the other, in frames of side one.
+    """
     finer = _finer(step, a, b, one, other)
     if abs(_area(finer)) < MUCH_SMALLER:
         one, finer = halved(one), of_half(finer)
     move(one, other, finer)
     measure(one, other, finer, out)
+    return between_frames(finer, one, other)
 
 
 @compiled

@@ -43,14 +43,7 @@ class Inspection:
 
 def inspect(first: Prepared, second: Prepared, alignment: Alignment) -> Inspection:
     """Correct the map, then look for changed regions and for motion."""
-    matrix = alignment.matrix
-    seen = _laid(first, second, matrix)
-    for _ in range(CORRECTIONS):
-        step = None if seen is None else seen.correction
-        if seen is None or step is None or displacement(step, seen.fine.count.shape) < CLOSE_ENOUGH:
-            break
-        matrix = inverse(seen.common.to_grid) @ inverse(step) @ seen.common.to_grid @ matrix
-        seen = _laid(first, second, matrix)
+    matrix, seen = _corrected(first, second, alignment.matrix, SIDE)
     if seen is None:
         return Inspection(matrix)
     changed, noise = changed_cells(seen.fine, seen.windows)
@@ -71,6 +64,23 @@ def inspect(first: Prepared, second: Prepared, alignment: Alignment) -> Inspecti
         recolouring,
         veiled(cells(*blurred(seen.common), seen.common.mask)) if changed.any() else Veil(),
     )
+
+
+def corrected(first: Prepared, second: Prepared, matrix: Matrix, side: int) -> Matrix:
+    """The map moved as pixels on a grid of side x side say."""
+    return _corrected(first, second, matrix, side)[0]
+
+
+def _corrected(first: Prepared, second: Prepared, matrix: Matrix, side: int) -> tuple[Matrix, _Laid | None]:
+    """The map moved until it moves no further, and the two laid on each other by it."""
+    seen = _laid(first, second, matrix, side)
+    for _ in range(CORRECTIONS):
+        step = None if seen is None else seen.correction
+        if seen is None or step is None or displacement(step, seen.fine.count.shape) < CLOSE_ENOUGH:
+            break
+        matrix = inverse(seen.common.to_grid) @ inverse(step) @ seen.common.to_grid @ matrix
+        seen = _laid(first, second, matrix, side)
+    return matrix, seen
 
 
 def offset(first: Prepared, second: Prepared, matrix: Matrix, side: int) -> float | None:

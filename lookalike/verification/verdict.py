@@ -16,6 +16,8 @@ MANY_INLIERS = 100
 PERFECT_TILE, MOSTLY = 0.97, 0.65
 DOUBTFUL = 0.6  # share of good tiles: with less the rest must be as it was
 CAPTION = 0.012  # spread of key points, as a share of the area, that a line of writing or a badge has
+# Of a part found without key points: shares of tiles, correlations.
+SKETCH_GOOD, SKETCH_TILE, SKETCH_WHOLE, SKETCH_STRUCTURED = 0.75, 0.93, 0.88, 0.3
 STRUCTURELESS = 0.01  # share of structured tiles
 SAME_COLOUR = 2.5  # gray levels, CIELAB
 # What is left where the main object was painted out: pixels as they were, and not of one tone only.
@@ -51,6 +53,8 @@ def judge(alignment: Alignment, agreement: Agreement) -> Verdict:
         return _judge_colours(agreement)
     if _whole_frame_agrees(alignment, agreement):
         return Verdict("copy", "whole_frame_agrees")
+    if alignment.kind == "sketch":
+        return _judge_pixels(agreement)
     connected = alignment.inliers >= CERTAIN_INLIERS or (
         alignment.inliers >= LIKELY_INLIERS and agreement.good >= 0.85
     )
@@ -78,6 +82,16 @@ def _judge_colours(agreement: Agreement) -> Verdict:
     if agreement.difference <= SAME_COLOUR and agreement.colour_shift <= SAME_COLOUR:
         return Verdict("copy", "same_plain_colours")
     return Verdict("nothing", "other_plain_colours")
+
+
+def _judge_pixels(agreement: Agreement) -> Verdict:
+    """Without key points the pixels must agree by themselves, and there must be something to agree."""
+    agrees = (
+        agreement.good >= SKETCH_GOOD and agreement.tile >= SKETCH_TILE and agreement.whole >= SKETCH_WHOLE
+    )
+    if agrees and agreement.structured >= SKETCH_STRUCTURED:
+        return Verdict("copy", "pixels_agree")
+    return Verdict("nothing", "too_few_common_key_points")
 
 
 def _whole_frame_agrees(alignment: Alignment, agreement: Agreement) -> bool:

@@ -115,6 +115,17 @@ def test_a_crop_known_by_the_key_points_of_one_corner_is_in_place_everywhere() -
     assert found.similarity >= 85
 
 
+def test_a_soft_crop_under_a_caption_is_found_without_key_points() -> None:
+    soft = photo(22).filter(ImageFilter.GaussianBlur(12))
+    cropped = soft.crop((60, 40, 580, 430))
+    font = ImageFont.load_default(60)
+    ImageDraw.Draw(cropped).text((10, 280), "A caption", "white", font, stroke_width=5, stroke_fill="black")
+    found = verify(prepared(soft), prepared(cropped))
+    assert found.evidence["verdict"]["reason"] == "pixels_agree"
+    left, top, right, bottom = found.transform["box"]
+    assert (left, top, right, bottom) == pytest.approx((60 / 640, 40 / 480, 580 / 640, 430 / 480), abs=0.01)
+
+
 def test_a_slight_rotation_tells_its_angle() -> None:
     turned = cropped(PHOTO.rotate(4, Image.Resampling.BICUBIC), 0.1, 0.1, 0.9, 0.9)
     comparison = compare(PHOTO, turned)
