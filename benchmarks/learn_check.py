@@ -46,7 +46,7 @@ MOST_OTHERS = 30_000
 
 
 class Looked(NamedTuple):
-    """What is found of some pictures: pairs (n, 2), the terms (n, 11) weighed, and pairs sure without."""
+    """What is found of some pictures: pairs (n, 2), the terms weighed, and pairs sure without."""
 
     hash_pairs: NDArray[np.int64]
     hash_terms: NDArray[np.float64]
@@ -93,16 +93,15 @@ def looked_at(features: NDArray[np.void], first_only: bool = False) -> Looked:
             is_sure = votes["votes"] >= check.VOTES_SURE
             votes = votes[~is_sure]
             first, second = columns.local_of(votes["i"]), columns.local_of(votes["j"])
-            maps = check.maps_of_votes(votes, first, second)
+            rows, terms = check.terms_of_votes(votes, first, second)
             sure.append(pairs[is_sure])
-            vote_pairs.append(pairs[~is_sure])
-            vote_terms.append(check.terms(votes["votes"], maps, first, second))
-    empty = np.empty((0, check.TERM_COUNT))
+            vote_pairs.append(pairs[~is_sure][rows])
+            vote_terms.append(terms)
     return Looked(
         np.concatenate(hash_pairs),
-        np.concatenate([empty, *hash_terms]),
+        np.concatenate([np.empty((0, check.HASH_TERMS)), *hash_terms]),
         np.concatenate(vote_pairs),
-        np.concatenate([empty, *vote_terms]),
+        np.concatenate([np.empty((0, check.VOTE_TERMS)), *vote_terms]),
         np.concatenate(sure),
     )
 

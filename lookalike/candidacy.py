@@ -42,7 +42,7 @@ def candidacy(a: np.void, b: np.void) -> dict[str, Any]:
         "votes": 0 if best is None else int(votes["votes"][best]),
         "votes_needed": check.VOTES_SURE,
         "thumbnails": None if best is None else _likelihood(float(odds[best])),
-        "thumbnails_needed": _likelihood(check.ODDS_LEAST),
+        "thumbnails_needed": _likelihood(check.VOTE_ODDS_LEAST),
     }
 
 

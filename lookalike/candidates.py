@@ -40,6 +40,7 @@ from lookalike.index.words import distances, to_words
 from lookalike.local import check
 from lookalike.local import join as local
 from lookalike.local.likeness import plain_shares
+from lookalike.local.votes import merged_in_parts
 from lookalike.local.voting import VOTES_LEAST
 
 Features = NDArray[np.void]
@@ -53,6 +54,7 @@ _BLOCK_ROWS = 4_000_000
 _SHARD_SECONDS = 5.0
 _ROWS_PUT_TOGETHER = 500_000
 _LOOKED_AT_TOGETHER = 10_000
+_BYTES_A_VOTE = 1024
 
 
 class Kind(NamedTuple):
@@ -339,7 +341,8 @@ def _local_pairs(columns: Columns, spec: dict[str, Any], memory_bytes: int) -> P
         sides = [columns.plain_of(slice(*piece[side]))["key_points"] for side in ("a", "b")]
         if any(side.max() < VOTES_LEAST for side in sides):
             continue
-        for votes in local.in_parts(columns.local_of, piece):
+        parts = local.in_parts(columns.local_of, piece)
+        for votes in merged_in_parts(parts, memory_bytes // _BYTES_A_VOTE):
             # No look at thumbnails changes what so many key points say; in a hub that is nearly all pairs.
             is_sure = votes["votes"] >= check.VOTES_SURE
             yield votes["i"][is_sure], votes["j"][is_sure]

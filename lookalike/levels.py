@@ -11,10 +11,14 @@ from lookalike.compiled import compiled
 @compiled
 def most_of_one_tone(counts: NDArray[np.int64], spread: int) -> int:
     """Return the largest of the counts (256,) of a level and all that lie within `spread` of it."""
+    near = 0
+    for level in range(spread):
+        near += counts[level]
     most = 0
     for level in range(256):
-        near = 0
-        for place in range(max(0, level - spread), min(256, level + spread + 1)):
-            near += counts[place]
+        if level + spread < 256:
+            near += counts[level + spread]
+        if level > spread:
+            near -= counts[level - spread - 1]
         most = max(most, near)
     return most

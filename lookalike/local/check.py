@@ -1,7 +1,8 @@
 """The cheap check before verification: lay thumbnails on each other as hashes or votes say.
 
 Pictures of one template, such as receipts, have near hashes and vote for each other, whatever their words
-are. The check moves the map until the thumbnails fit (registration.py), measures how alike they are then
+are. Key points of pairs that voted are recounted first (recount.py): most voted by chance. The check moves
+the map until the thumbnails fit (registration.py), measures how alike they are then
 (likeness.py), and weighs the measures. A pair whose odds are too low is not verified. What is sure without
 it passes unseen. The weights were learned by benchmarks/learn_check.py: two copies of a plain picture must
 agree better than two copies of a photo, and the more so the further apart their hashes are.
@@ -14,37 +15,59 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.local.frame_maps import frame_sizes, maps_of
 from lookalike.local.likeness import likeness, plain_shares
 from lookalike.local.record import Records
+from lookalike.local.recount import are_turned, points_of, recounted
 
-ODDS_LEAST = -1.0
-"""Logarithm of the odds; pairs below are not verified."""
+ODDS_LEAST, VOTE_ODDS_LEAST = -1.0, -2.0
+"""Logarithms of the odds of pairs of hashes and of votes; pairs below are not verified."""
 VOTES_SURE = 8
 BITS_SURE = 40
 """With so many votes, or so few bits apart, pairs are verified whatever the thumbnails say."""
 
-VOTES_BY_CHANCE = 2
-"""By chance photos have so many votes at most."""
-AGREEMENT_LEAST, HASH_AGREEMENT_LEAST = 0.35, 0.2
-"""Where nothing fits, for pairs of such votes and of hashes: the weights know of templates, not of chance."""
+POINTS_ENOUGH = 16
+"""Key points that are recounted; more tell no more."""
+EXACT_LEAST = 3
+"""With fewer key points on one map it was chance, whatever the thumbnails say."""
+HASH_AGREEMENT_LEAST = 0.2
+"""Where nothing fits, for pairs of hashes: the weights know of templates, not of chance."""
 NEVER = -99.0
 PLAIN_BITS, FARTHEST_BITS = 60.0, 105.0
 """Hashes of pictures of one even ground count as so many bits further apart; beyond, they tell nothing."""
 STRETCH_MOST = 0.3
 """Logarithm: copies are cut out, but hardly ever made a third wider alone."""
-TERM_COUNT = 11
-# What one more of each is worth: a vote or a bit, the measures of likeness, how plain the less plain picture
-# is; and the constant.
-_VOTE_WEIGHTS = np.array([0.809, 4.148, 1.445, 5.403, -3.934, -4.197, 5.110, -1.919, -1.471, -7.469, -4.061])
+VOTE_TERMS, HASH_TERMS = 12, 11
+# What one more of each is worth: key points that agree and those on one map, or bits; the measures of
+# likeness; how plain the less plain picture is; and the constant.
+_VOTE_WEIGHTS = np.array(
+    [0.153, 0.561, 3.610, 1.749, 6.607, -7.987, -3.245, 6.484, -1.904, -0.816, -6.104, -5.747]
+)
 _HASH_WEIGHTS = np.array([-0.086, 4.955, -2.311, 2.970, -3.130, -4.003, 8.403, 1.935, -4.440, -8.907, 4.370])
 
 
 def odds_of_votes(votes: NDArray[np.void], first: Records, second: Records) -> NDArray[np.float64]:
     """Return the odds (n,) of votes (n,) VOTE to be of copies; first, second (n,) LOCAL are those of i, j."""
-    maps = maps_of_votes(votes, first, second)
-    told = terms(votes["votes"], maps, first, second)
-    by_chance = (votes["votes"] <= VOTES_BY_CHANCE) & (_agreements(told) < AGREEMENT_LEAST)
-    return np.where(by_chance, NEVER, _weighed(told, _VOTE_WEIGHTS))
+    odds = np.full(len(votes), NEVER)
+    rows, told = terms_of_votes(votes, first, second)
+    odds[rows] = _weighed(told, _VOTE_WEIGHTS)
+    return odds
+
+
+def terms_of_votes(
+    votes: NDArray[np.void], first: Records, second: Records
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Recount votes (n,) VOTE; return the rows (k,) that are no chance, and what is weighed (k, 12)."""
+    one, other, mirrored = points_of(first), points_of(second), votes["mirrored"]
+    turned = are_turned(one, other)
+    found = recounted(one, other, mirrored, turned)
+    rows = np.flatnonzero(found.exact >= EXACT_LEAST)
+    told = np.minimum(np.column_stack([found.agreeing, found.exact])[rows], POINTS_ENOUGH)
+    first, second = first[rows], second[rows]
+    maps = maps_of(
+        found.transforms[rows], mirrored[rows], turned[rows], frame_sizes(first), frame_sizes(second)
+    )
+    return rows, terms(told, maps, first, second)
 
 
 def odds_of_hashes(
@@ -66,14 +89,14 @@ def are_worth_a_look(bits: NDArray[np.integer[Any]], plain: NDArray[np.floating[
 
 def are_worth_verifying(votes: NDArray[np.void], odds: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """Tell of votes (n,) VOTE with their odds which pairs go on to verification."""
-    kept: NDArray[np.bool_] = (odds >= ODDS_LEAST) | (votes["votes"] >= VOTES_SURE)
+    kept: NDArray[np.bool_] = (odds >= VOTE_ODDS_LEAST) | (votes["votes"] >= VOTES_SURE)
     return kept
 
 
 def terms(
     told: NDArray[np.integer[Any]], maps: NDArray[np.float64], first: Records, second: Records
 ) -> NDArray[np.float64]:
-    """Return what is weighed (n, 11); told (n,) are votes or bits."""
+    """Return what is weighed (n, 11 or 12); told (n,) or (n, 2) are bits or key points."""
     plain = np.minimum(plain_shares(first), plain_shares(second))
     return np.column_stack([told, likeness(maps, first, second), plain, np.ones(len(told))])
 
@@ -88,23 +111,3 @@ def _weighed(terms: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArra
     # Not as a product of matrices: their last bit depends on how many rows there are.
     odds: NDArray[np.float64] = (terms * weights).sum(axis=1)
     return odds
-
-
-def maps_of_votes(votes: NDArray[np.void], first: Records, second: Records) -> NDArray[np.float64]:
-    """Return the maps (n, 2, 3) between frames of side one that votes tell between frames of pixels."""
-    return maps_of(votes["transform"].astype(np.float64), votes["mirrored"], first, second)
-
-
-def maps_of(
-    transforms: NDArray[np.float64], mirrored: NDArray[np.bool_], first: Records, second: Records
-) -> NDArray[np.float64]:
-    """Return the maps (n, 2, 3) between frames of side one, of transforms (n, 4) between frames of pixels."""
-    a, b, tx, ty = transforms.T
-    width, height = first["width"].astype(np.float64), first["height"].astype(np.float64)
-    # Pixel centres lie at p + 0.5.
-    across = np.stack([a * width, -b * height, tx + 0.5 * (1 - a + b)], axis=1) / second["width"][:, None]
-    down = np.stack([b * width, a * height, ty + 0.5 * (1 - b - a)], axis=1) / second["height"][:, None]
-    maps = np.stack([across, down], axis=1)
-    maps[mirrored, :, 2] += maps[mirrored, :, 0]
-    maps[mirrored, :, 0] *= -1
-    return maps

@@ -78,7 +78,7 @@ def run(records: Records, spec: dict[str, Any]) -> Votes:
 def in_parts(records_of: Callable[[slice], Records], spec: dict[str, Any]) -> Iterator[Votes]:
     """Yield the votes of one shard block by block, for memory that no data can exceed.
 
-    A pair that wins both ways round comes twice.
+    A pair that wins both ways round comes twice (see votes.merged_in_parts).
     """
     (a, a_end), (b, b_end) = spec["a"], spec["b"]
     if a == b:

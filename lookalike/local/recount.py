@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lookalike.compiled import compiled
 from lookalike.local.bits import distance
 from lookalike.local.geometry import APART, agree, fit, place_x, place_y
-from lookalike.local.record import ANGLES, KEYPOINT_COUNT, Records
+from lookalike.local.record import ANGLES, DESCRIPTOR_BYTES, KEYPOINT_COUNT, Records
 from lookalike.local.vocabulary import as_words
 
 RADIUS = 60
@@ -38,7 +38,8 @@ class Points(NamedTuple):
 class Recounted(NamedTuple):
     """For n pairs: key points that agree, those that lie exactly on one map, and that map.
 
-    transforms (n, 4) are a, b, tx, ty of votes.VOTE: from the first's frame, mirrored or not.
+    transforms (n, 4) are a, b, tx, ty as in votes.VOTE: from the first's frame to the second's, or of turned
+    pairs the other way; the one from whose frame it is, is the one that was mirrored.
     """
 
     agreeing: NDArray[np.int64]
@@ -50,28 +51,30 @@ def points_of(records: Records) -> Points:
     """Return the key points of LOCAL records (n,)."""
     return Points(
         records["places"].astype(np.int64),
-        as_words(records["descriptors"]).reshape(len(records), KEYPOINT_COUNT, -1),
+        as_words(records["descriptors"]).reshape(len(records), KEYPOINT_COUNT, DESCRIPTOR_BYTES // 8),
         records["count"].astype(np.int64),
         records["width"].astype(np.int64),
     )
 
 
-def recounted(first: Points, second: Points, mirrored: NDArray[np.bool_]) -> Recounted:
-    """Recount the key points of pairs of pictures; of some pairs the first is mirrored (left to right)."""
+def recounted(
+    first: Points, second: Points, mirrored: NDArray[np.bool_], turned: NDArray[np.bool_]
+) -> Recounted:
+    """Recount the key points of n pairs of pictures, in some of which one is mirrored (left to right).
+
+    Pairs that are `turned` are recounted from the second to the first: what agrees within some share of a
+    size depends on whose size it is.
+    """
     counts, transforms = np.zeros((len(mirrored), 2), np.int64), np.zeros((len(mirrored), 4))
-    _recount(first, second, mirrored, counts, transforms)
+    _recount(first, second, mirrored, turned, counts, transforms)
     return Recounted(counts[:, 0], counts[:, 1], transforms)
 
 
-def are_in_order(first: Records, second: Records) -> NDArray[np.bool_]:
-    """Tell which pairs (n,) are in the order of what they hold, which is the order to recount them in.
-
-    What agrees within some share of a size depends on whose size it is.
-    """
-    one, other = first["places"], second["places"]
-    at = np.arange(len(one)), (one != other).argmax(axis=1)
-    in_order: NDArray[np.bool_] = one[at] <= other[at]
-    return in_order
+def are_turned(first: Points, second: Points) -> NDArray[np.bool_]:
+    """Tell which pairs (n,) are not in the order of what they hold."""
+    at = np.arange(len(first.places)), (first.places != second.places).argmax(axis=1)
+    turned: NDArray[np.bool_] = first.places[at] > second.places[at]
+    return turned
 
 
 @compiled
@@ -79,16 +82,17 @@ def _recount(
     first: Points,
     second: Points,
     mirrored: NDArray[np.bool_],
+    turned: NDArray[np.bool_],
     counts: NDArray[np.int64],
     transforms: NDArray[np.float64],
 ) -> None:
     places, others = np.empty(KEYPOINT_COUNT, np.int64), np.empty(KEYPOINT_COUNT, np.int64)
     for k in range(len(counts)):
-        one, descriptors = first.places[k, : first.counts[k]], first.descriptors[k]
+        a, b = (second, first) if turned[k] else (first, second)
+        one, descriptors, other = a.places[k, : a.counts[k]], a.descriptors[k], b.places[k, : b.counts[k]]
         if mirrored[k]:
-            one, descriptors = _mirrored(one, descriptors, first.widths[k])
-        other = second.places[k, : second.counts[k]]
-        matched = _match(one, descriptors, other, second.descriptors[k], places, others)
+            one, descriptors = _mirrored(one, descriptors, a.widths[k])
+        matched = _match(one, descriptors, other, b.descriptors[k], places, others)
         counts[k, 0], counts[k, 1] = _agree(places[:matched], others[:matched], transforms[k])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,3 +64,18 @@ def merged(parts: list[Votes]) -> Votes:
     votes = votes[order]
     keys = votes[["i", "j", "mirrored"]]
     return votes[np.r_[True, keys[1:] != keys[:-1]]] if len(votes) else votes
+
+
+def merged_in_parts(parts: Iterable[Votes], count: int) -> Iterator[Votes]:
+    """Yield the votes of all parts, some `count` together, of which each (i, j, mirrored) is there once.
+
+    Nearly all pairs are found both ways round, in two parts: so what is asked of them is asked once.
+    """
+    together: list[Votes] = []
+    for part in parts:
+        together.append(part)
+        if sum(map(len, together)) >= count:
+            yield merged(together)
+            together = []
+    if together:
+        yield merged(together)

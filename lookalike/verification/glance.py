@@ -24,7 +24,7 @@ from lookalike.verification.places import FAR, Places, places
 from lookalike.verification.sketch import Sketch
 from lookalike.verification.sketch_agreement import OVERLAP, STRONG_TILES, measure
 
-ODDS_LEAST = -1.4
+ODDS_LEAST = -1.1
 """Logarithm of the odds; pairs below are not compared any further."""
 _OF_RECORDS = ("agreeing", "exact", "frame_bits", "region_bits", "plain")
 _OF_THUMBNAILS = ("overlap", "whole", "tiles", "strong_tiles", "fine", "fine_tiles")
@@ -49,29 +49,29 @@ _KNOWN, _SMALL = len(_OF_RECORDS), len(_OF_THUMBNAILS)
 # What one more of each of the MEASURES is worth: of records, of thumbnails, of sketches; and the constant.
 _WEIGHTS = np.array(
     [
-        0.008,
-        0.364,
-        -0.018,
-        0.044,
-        -6.734,
-        7.007,
-        -0.576,
-        1.152,
-        -3.720,
-        -3.509,
-        2.988,
-        -1.188,
-        1.909,
-        3.254,
-        -1.867,
-        2.459,
-        2.339,
-        1.434,
-        0.662,
-        3.191,
+        -0.083,
+        0.267,
+        -0.029,
+        0.036,
+        -5.359,
+        11.736,
+        -0.065,
+        1.897,
+        -6.101,
+        -2.491,
+        3.032,
+        -2.488,
+        2.538,
+        2.587,
+        -2.395,
+        3.235,
+        2.392,
+        2.132,
+        0.030,
+        4.016,
     ]
 )
-_CONSTANT = -10.049
+_CONSTANT = -13.072
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,14 +16,13 @@ from lookalike.columns import HASH_COUNT, REGIONS, TRIMMED, TURNED, WHOLE
 from lookalike.compiled import compiled, popcount
 from lookalike.frames import Maps
 from lookalike.local.bits import distance
-from lookalike.local.check import maps_of
+from lookalike.local.check import EXACT_LEAST
+from lookalike.local.frame_maps import maps_of
 from lookalike.local.likeness import undone
-from lookalike.local.recount import recounted
+from lookalike.local.recount import are_turned, recounted
 from lookalike.local.registration import Map
 from lookalike.verification.sketch import Sketch
 
-EXACT_LEAST = 2
-"""Key points that must lie exactly on a map for it to be one."""
 MIRRORED_LEAST = 4
 """With fewer the mirror image is looked at only if more key points agree in it."""
 FAR = 92
@@ -46,20 +45,25 @@ class Places(NamedTuple):
     region_bits: int  # the same of a frame and a region of the other picture
 
 
-def places(first: Sketch, second: Sketch) -> Places:
-    """Return where the first picture may lie in the second; there may be no such place."""
+def places(first: Sketch, second: Sketch, exact_least: int = EXACT_LEAST) -> Places:
+    """Return where the first picture may lie in the second; there may be no such place.
+
+    So many key points must lie exactly on a map for it to be one.
+    """
     bits, frames = np.zeros(2, np.int64), np.empty((2, 2, 3))
     if not (first.is_flat or second.is_flat):
         one, other = (first.hashes, first.coarse, first.frames), (second.hashes, second.coarse, second.frames)
         _find_nearest(*one, *other, False, _RADII, bits, frames)
         _find_nearest(*other, *one, True, _RADII, bits, frames)
     near = bits > 0
-    agreeing, exact, transforms = recounted(first.points, second.points, _MIRRORED)
-    told = exact >= EXACT_LEAST
+    turned = are_turned(first.points, second.points)
+    agreeing, exact, transforms = recounted(first.points, second.points, _MIRRORED, turned)
+    told = exact >= exact_least
     told[1] &= exact[1] >= MIRRORED_LEAST or exact[1] > exact[0] or not (near.any() or told[0])
-    by_points = maps_of(transforms, _MIRRORED, first.both, second.both)
+    sizes, others = first.frame_sizes[told], second.frame_sizes[told]
+    by_points = maps_of(transforms[told], _MIRRORED[told], turned[told], sizes, others)
     return Places(
-        np.concatenate([frames[near], by_points[told]]),
+        np.concatenate([frames[near], by_points]),
         int(agreeing[told].max(initial=0)),
         int(exact[told].max(initial=0)),
         *bits.tolist(),

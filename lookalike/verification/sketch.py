@@ -14,8 +14,9 @@ from lookalike.features.coarse import coarse
 from lookalike.features.record import Flag
 from lookalike.frames import Maps, frames_of
 from lookalike.index.words import to_words
+from lookalike.local.frame_maps import Sizes, frame_sizes
 from lookalike.local.likeness import plain_shares
-from lookalike.local.record import LOCAL, Records
+from lookalike.local.record import LOCAL
 from lookalike.local.recount import Points, points_of
 from lookalike.local.registration import Image
 
@@ -28,13 +29,13 @@ SIDE_LEAST = 16
 class Sketch:
     """Hashes as machine words, where their frames lie, key points, and two small gray pictures.
 
-    Key points, and the record they are from, are there twice: as seen, and to be mirrored.
+    Key points, and the size of the frame they lie in, are there twice: as seen, and to be mirrored.
     """
 
     hashes: NDArray[np.uint64]
     coarse: NDArray[np.uint64]
     frames: Maps
-    both: Records
+    frame_sizes: Sizes
     points: Points
     thumbnail: Image
     pixels: Image
@@ -57,7 +58,7 @@ def sketch(record: Any, gray: NDArray[np.uint8]) -> Sketch:
         hashes=to_words(hashes),
         coarse=coarse(hashes),
         frames=frames_of(both[0]),
-        both=both,
+        frame_sizes=frame_sizes(both),
         points=points_of(both),
         thumbnail=local["thumbnail"][: width * height].reshape(height, width).astype(np.float32),
         pixels=_shrunk(gray),

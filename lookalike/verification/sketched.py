@@ -15,6 +15,7 @@ from lookalike.verification.inspection import corrected
 from lookalike.verification.places import places
 from lookalike.verification.subject import Prepared
 
+EXACT_LEAST = 2  # key points: those that agree by chance agree nowhere on the pixels
 LIKELY = 2.0  # logarithm of the odds
 SIDE = 140  # px of the grid on which windows move the map to a fraction of a pixel
 
@@ -24,7 +25,7 @@ def sketch_alignment(first: Prepared, second: Prepared) -> Alignment | None:
     one, other = first.sketch, second.sketch
     if one.is_blank or other.is_blank:
         return None
-    found = places(one, other)
+    found = places(one, other, EXACT_LEAST)
     if not len(found.maps):
         return None
     seen = look(one, other, found)

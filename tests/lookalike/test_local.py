@@ -241,8 +241,7 @@ def test_the_cheap_check_keeps_copies_and_drops_chance() -> None:
     votes = join.self_join(rows)
     odds = check.odds_of_votes(votes, rows[votes["i"]], rows[votes["j"]])
     assert check.are_worth_verifying(votes, odds).all()
-    # The same transforms, between pictures that have nothing in common, and as few votes as chance gives.
-    votes["votes"] = check.VOTES_BY_CHANCE
+    # The same votes, between pictures that have nothing in common.
     others = (votes["j"] + 4) % len(rows)
     chance = check.odds_of_votes(votes, rows[votes["i"]], rows[others])
-    assert np.mean(chance < check.ODDS_LEAST) > 0.8
+    assert np.mean(chance < check.VOTE_ODDS_LEAST) > 0.8
