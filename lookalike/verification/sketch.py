@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -38,14 +39,19 @@ class Sketch:
     frame_sizes: Sizes
     points: Points
     thumbnail: Image
-    pixels: Image
     plain: float
     is_flat: bool
+    _gray: NDArray[np.uint8]
 
     @property
     def is_blank(self) -> bool:
         """Whether there is nothing to look at."""
         return self.thumbnail.size == 0
+
+    @cached_property
+    def pixels(self) -> Image:
+        """The proxy at about PIXELS; hashes tell most pairs apart before anybody asks for it."""
+        return _shrunk(self._gray)
 
 
 def sketch(record: Any, gray: NDArray[np.uint8]) -> Sketch:
@@ -61,9 +67,9 @@ def sketch(record: Any, gray: NDArray[np.uint8]) -> Sketch:
         frame_sizes=frame_sizes(both),
         points=points_of(both),
         thumbnail=local["thumbnail"][: width * height].reshape(height, width).astype(np.float32),
-        pixels=_shrunk(gray),
         plain=float(plain_shares(both[:1])[0]),
         is_flat=bool(record["flags"] & Flag.FLAT),
+        _gray=gray,
     )
 
 

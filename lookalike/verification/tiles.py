@@ -14,11 +14,14 @@ STRUCTURED = 9.0  # variance above which a tile counts as structured
 FEWEST_PIXELS = 100  # of a tile's 225 that must be common
 FEWEST_TILES = 50  # below, tiles without structure are asked too
 GOOD, WELL = 0.6, 0.9
+DIGIT = 11  # bits, of which three are a float
+DIGITS = (1 << DIGIT) - 1
 
 Levels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Plane = NDArray[np.float32]
 _Sums = NDArray[np.int32]
+_Words = NDArray[np.uint32]
 
 
 @compiled
@@ -59,7 +62,7 @@ def correlated(first: Levels, second: Levels, mask: Mask) -> tuple[float, float,
     for k in range(chosen_count):
         good += chosen[k] > np.float32(GOOD)
         well += chosen[k] > np.float32(WELL)
-    return np.median(chosen[:chosen_count]), good / chosen_count, well / chosen_count, structured
+    return _median(chosen[:chosen_count]), good / chosen_count, well / chosen_count, structured
 
 
 @compiled
@@ -114,3 +117,43 @@ def _correlate(sums: _Sums, correlation: Plane, variance: Plane) -> None:
         scale = np.sqrt((variance_x + smooth) * (variance_y + smooth))
         correlation[x] = (covariance + smooth) / scale
         variance[x] = max(variance_x, variance_y)
+
+
+@compiled
+def _median(values: Plane) -> float:
+    """The mean of the middle two of correlations, in time that does not depend on their order."""
+    # 1 - correlation is not negative, and floats that are not negative have the order of their bits.
+    words = np.maximum(np.float32(1) - values, np.float32(0)).view(np.uint32)
+    rank = (len(words) - 1) // 2
+    middle = np.full(2, _ranked(words, rank), np.uint32)
+    if len(words) % 2 == 0:
+        up_to, following = 0, np.uint32(0xFFFFFFFF)
+        for word in words:
+            up_to += word <= middle[0]
+            following = min(following, word if word > middle[0] else np.uint32(0xFFFFFFFF))
+        if up_to == rank + 1:
+            middle[1] = following
+    return 1.0 - np.float64(middle.view(np.float32).sum()) / 2
+
+
+@compiled
+def _ranked(words: _Words, rank: int) -> np.uint32:
+    """The word of that rank: those that share its first digits are gathered, by one digit more each time."""
+    left, count = words.copy(), len(words)
+    counts = np.empty((2, 1 << DIGIT), np.int32)
+    for shift in (2 * DIGIT, DIGIT, 0):
+        counts[:] = 0
+        for k in range(count):
+            # Neighbours are counted apart: one need not wait for the other where they are alike.
+            counts[k & 1, (left[k] >> np.uint32(shift)) & np.uint32(DIGITS)] += 1
+        digit = 0
+        while rank >= counts[0, digit] + counts[1, digit]:
+            rank -= counts[0, digit] + counts[1, digit]
+            digit += 1
+        found = 0
+        for k in range(count):
+            word = left[k]
+            left[found] = word
+            found += (word >> np.uint32(shift)) & np.uint32(DIGITS) == digit
+        count = found
+    return np.uint32(left[0])
