@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.candidates import TURNED_RADII, WHOLE_RADII
 from lookalike.verification.geometry import Matrix, inverse, orientation, scaling, shape
 from lookalike.verification.keypoints import Keypoints, matches
 from lookalike.verification.subject import Prepared
@@ -60,6 +61,15 @@ def looks_alike(first: Prepared, second: Prepared) -> bool:
     """Whether the hashes say that whole frame on whole frame is worth a look, whatever key points say."""
     distances = hash_distances(first.record, second.record)
     return int(distances.min()) < ALIKE_BITS or is_negative(first, second)
+
+
+def are_near(first: Prepared, second: Prepared) -> bool:
+    """Whether the hashes say that whole frames show one thing: there is no need of a glance at it first.
+
+    That near, they are within the radii of candidates in all of their bits and in their coarse ones.
+    """
+    distances = hash_distances(first.record, second.record)
+    return bool(distances[0] <= WHOLE_RADII[1] or distances.min() <= TURNED_RADII[1])
 
 
 def frame_alignment(first: Prepared, second: Prepared) -> Alignment:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lookalike.compiled import compiled
+from lookalike.quantiles import percentile
 from lookalike.verification import tones
 from lookalike.verification.cells import Cells
 from lookalike.verification.exchange import Exchange, exchanged
@@ -102,16 +102,11 @@ def changed_cells(fine: Cells, windows: Cells) -> tuple[Mask, float]:
     valid = windows.count > MIN_WINDOW_COUNT
     if valid.sum() < 6:
         return np.zeros_like(valid), 0.0
-    noise = _typical_residual(windows.difference[valid])
+    noise = percentile(np.sqrt(windows.difference[valid]), 30)
     limit = max(NOISE_FLOOR, NOISE_FACTOR * noise)
     in_windows = valid & _differs(windows, limit, 0.55) & (windows.correlation < 0.6)
     inside = fine.count > MIN_COUNT
     return inside & (in_windows | _differs(fine, 1.6 * limit, 0.6)), noise
-
-
-@compiled
-def _typical_residual(differences: Plane) -> float:
-    return float(np.percentile(np.sqrt(differences), 30))
 
 
 def describe(

@@ -14,6 +14,7 @@ from lookalike.verification.agreement import Agreement, measure
 from lookalike.verification.alignment import (
     FEW_INLIERS,
     Alignment,
+    are_near,
     frame_alignment,
     hash_distances,
     is_negative,
@@ -89,7 +90,7 @@ def verify(a: Prepared, b: Prepared) -> Comparison:
     swapped = b.key < a.key
     first, second = (b, a) if swapped else (a, b)
     negative = is_negative(first, second)
-    seen = None if negative else glance(first.sketch, second.sketch)
+    seen = None if negative or are_near(first, second) else glance(first.sketch, second.sketch)
     if seen is not None and not seen.is_promising:
         return _ended(first, second, seen)
     return closely(first, second, negative=negative, swapped=swapped)

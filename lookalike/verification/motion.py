@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.compiled import compiled
+from lookalike.quantiles import percentile
 from lookalike.verification.cells import Cells
 from lookalike.verification.geometry import Matrix
 from lookalike.verification.refinement import LEAST_CERTAIN, LEAST_COUNT, unexplained
@@ -56,20 +57,20 @@ def residual_motion(windows: Cells, affine: Matrix | None, changed: Mask, *, is_
     seen = _seen(shift, certainty, windows.count, windows.correlation, near)
     if np.count_nonzero(seen) < FEW:
         return Motion(int(np.count_nonzero(seen)))
-    residual = math.sqrt(float(np.median(windows.difference[seen])))
+    residual = math.sqrt(percentile(windows.difference[seen], 50))
     if not is_graphic:
         for trusted in (_is_as_light(windows), evenness > LEAST_EVEN):
             # Where there is little else, what is there must do.
             seen = seen & trusted if np.count_nonzero(seen & trusted) >= ENOUGH else seen
     shifts = shift[seen]
-    large = float(np.percentile(np.hypot(shifts[:, 0], shifts[:, 1]), 90))
+    large = percentile(np.hypot(shifts[:, 0], shifts[:, 1]), 90)
     return Motion(len(shifts), math.sqrt(max(0.0, _shared(shift, seen))), large, residual)
 
 
 def _is_as_light(windows: Cells) -> Mask:
     """Where the second is as much lighter as it is elsewhere."""
     lighter = windows.mean_first - windows.mean_second
-    return np.asarray(np.abs(lighter - np.median(lighter)) < SAME_LIGHT, np.bool_)
+    return np.asarray(np.abs(lighter - np.float32(percentile(lighter.ravel(), 50))) < SAME_LIGHT, np.bool_)
 
 
 @compiled
