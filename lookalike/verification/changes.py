@@ -14,6 +14,7 @@ from lookalike.verification.cells import Cells
 from lookalike.verification.exchange import Exchange, exchanged
 from lookalike.verification.overlap import Overlap
 from lookalike.verification.planes import Matched
+from lookalike.verification.shapes import foreign_share
 
 NOISE_FLOOR = 6.0  # gray levels of residual that are never a change
 NOISE_FACTOR = 2.5  # times the typical residual of this pair
@@ -51,6 +52,9 @@ class Changes:
     drawn: float = 0.0  # share of three colours there, in the picture with more gradients: logos have few
     bold: float = 0.0  # share of three colours there that the picture has nowhere else, of the one with more
     flat: float = 0.0  # the same of pixels in even areas only: what is drawn is even, what is shot is not
+    foreign: float = (
+        0.0  # share of a few even colours that the picture hardly has elsewhere, of the one with more
+    )
     exchange: Exchange = field(default_factory=Exchange)
     boxes: tuple[Box, ...] = ()  # left, top, right, bottom in the grid, 0 to 1
 
@@ -134,6 +138,7 @@ def describe(
         drawn=tones.few_tones(sides[0] if slopes[0] > slopes[1] else sides[1], pixels),
         bold=max(_own_colours(one, pixels, changed, common.mask, is_flat=False) for one in sides),
         flat=max(_own_colours(one, pixels, changed, common.mask, is_flat=True) for one in sides),
+        foreign=max(foreign_share(one, changed, common.mask) for one in sides),
         exchange=exchanged(planes.first, planes.second, sides, pixels),
         boxes=_boxes(regions, changed.shape),
     )

@@ -24,8 +24,11 @@ from lookalike.verification.places import FAR, Places, places
 from lookalike.verification.sketch import Sketch
 from lookalike.verification.sketch_agreement import OVERLAP, STRONG_TILES, measure
 
-ODDS_LEAST = -1.1
-"""Logarithm of the odds; pairs below are not compared any further."""
+ODDS_LEAST, ODDS_LEAST_OF_PHOTOS = -1.1, -6.0
+"""Logarithms of the odds; pairs below are not compared any further."""
+PLAIN = 0.25
+"""How plain both pictures are of which templates are made. There are few photos to compare, and a large logo
+leaves little of one that agrees."""
 _OF_RECORDS = ("agreeing", "exact", "frame_bits", "region_bits", "plain")
 _OF_THUMBNAILS = ("overlap", "whole", "tiles", "strong_tiles", "fine", "fine_tiles")
 MEASURES = (
@@ -89,7 +92,7 @@ class Glance:
     @property
     def is_promising(self) -> bool:
         """Whether it is worth to go on."""
-        return self.odds >= ODDS_LEAST
+        return self.odds >= (ODDS_LEAST if self.of("plain") >= PLAIN else ODDS_LEAST_OF_PHOTOS)
 
     @property
     def likelihood(self) -> float:
@@ -174,9 +177,14 @@ def _look_closer(a: Image, b: Image, step: Map, one: Image, other: Image, out: N
     finer = _finer(step, a, b, one, other)
     if abs(_area(finer)) < MUCH_SMALLER:
         one, finer = halved(one), of_half(finer)
-    move(one, other, finer)
-    measure(one, other, finer, out)
-    return between_frames(finer, one, other)
+    moved, told = finer.copy(), np.empty(len(out))
+    move(one, other, moved)
+    measure(one, other, moved, out)
+    # A logo pulls the map away from where all else agrees.
+    measure(one, other, finer, told)
+    if told[STRONG_TILES] > out[STRONG_TILES]:
+        out[:], moved = told, finer
+    return between_frames(moved, one, other)
 
 
 @compiled

@@ -7,6 +7,7 @@ import numpy as np
 
 from lookalike.verification import tones
 from lookalike.verification.cells import CELL
+from lookalike.verification.shapes import foreign_share
 
 
 def picture() -> np.ndarray:
@@ -37,3 +38,15 @@ def test_a_colour_is_a_pictures_own_as_far_as_it_is_nowhere_else() -> None:
     assert 0.05 < red < 0.2
     assert abs(own - (1 - red)) < 0.02
     assert tones.few_tones(pixels, chosen) == 1.0
+
+
+def test_an_even_shape_on_the_limit_of_two_steps_is_foreign_unless_the_picture_has_it_elsewhere() -> None:
+    rng = np.random.default_rng(5)
+    pixels = np.uint8(rng.integers(0, 60, (64, 64, 3)))
+    changed = np.zeros((8, 8), np.bool_)
+    changed[2:6, 2:6] = True
+    pixels[16:48, 16:48] = np.uint8(128 + rng.integers(-2, 3, (32, 32, 3)))
+    mask = np.ones((64, 64), np.bool_)
+    assert foreign_share(pixels, changed, mask) > 0.8
+    pixels[:8] = 128
+    assert foreign_share(pixels, changed, mask) == 0.0
