@@ -20,6 +20,7 @@ from lookalike.index import planner
 from lookalike.local import check
 from lookalike.verification.comparison import verify
 from lookalike.verification.glance import look
+from lookalike.verification.grain import TILE, same_tiles
 from lookalike.verification.places import places
 from lookalike.verification.subject import Subject, prepare
 
@@ -36,6 +37,7 @@ def warm() -> None:
     verify(first, same)
     verify(first, other)
     look(first.sketch, other.sketch, places(first.sketch, other.sketch))
+    same_tiles(first.sketch.pixels, first.sketch.pixels, TILE)
     for new_count in (None, 1):
         for spec in candidates.plan(len(features), new_count):
             candidates.candidates(

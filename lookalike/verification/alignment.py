@@ -19,6 +19,7 @@ RANSAC_ERROR = 4.0  # px of a proxy
 MIN_INLIERS = 5
 NEGATIVE_BITS = 64
 ALIKE_BITS = 80  # of 256
+TOLD_BITS, CLEARLY = 96, 16  # of 256: what leaves more is turned by chance; bits fewer than upright
 MAX_STRETCH = 1.7
 FEW_INLIERS = 12  # below this the mirror image is tried too
 PLAIN = 0.2  # share of the commonest tone: graphics have more
@@ -75,10 +76,19 @@ def are_near(first: Prepared, second: Prepared) -> bool:
 def frame_alignment(first: Prepared, second: Prepared) -> Alignment:
     """Whole frame on whole frame, turned or mirrored as the hashes agree (or, of a negative, differ) best."""
     distances = hash_distances(first.record, second.record)
-    best = np.argmax(distances) if is_negative(first, second) else np.argmin(distances)
-    turned = orientation(int(best))
+    turned = orientation(_orientation(distances, is_negative=is_negative(first, second)))
     matrix = scaling(*first.size) @ turned @ inverse(scaling(*second.size))
     return Alignment(matrix, "frame")
+
+
+def _orientation(distances: NDArray[np.int64], *, is_negative: bool) -> int:
+    if is_negative:
+        return int(np.argmax(distances))
+    best = int(np.argmin(distances))
+    if distances[best] < ALIKE_BITS:
+        return best
+    is_told = distances[best] < TOLD_BITS and distances[best] < distances[0] - CLEARLY
+    return best if is_told else 0
 
 
 def keypoint_alignment(first: Prepared, second: Prepared) -> Alignment | None:

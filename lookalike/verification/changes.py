@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lookalike.quantiles import percentile
 from lookalike.verification import tones
 from lookalike.verification.cells import Cells
+from lookalike.verification.colours import block_colours
 from lookalike.verification.exchange import Exchange, exchanged
 from lookalike.verification.overlap import Overlap
 from lookalike.verification.planes import Matched
@@ -20,6 +21,7 @@ NOISE_FLOOR = 6.0  # gray levels of residual that are never a change
 NOISE_FACTOR = 2.5  # times the typical residual of this pair
 CLEARLY_CHANGED = 25.0  # gray levels of a pixel, and NOISE_FACTOR_OF_PIXELS times the typical residual
 NOISE_FACTOR_OF_PIXELS = 4.0
+OTHER_COLOUR = 5.0  # CIELAB, of a cell's mean
 ONE_SIDED = 0.3  # of the other's variance: less is no structure of its own
 SOLID = 0.65  # share of its box that a filled shape covers
 STICKER = 0.75  # share of the changes
@@ -111,6 +113,14 @@ def changed_cells(fine: Cells, windows: Cells) -> tuple[Mask, float]:
     in_windows = valid & _differs(windows, limit, 0.55) & (windows.correlation < 0.6)
     inside = fine.count > MIN_COUNT
     return inside & (in_windows | _differs(fine, 1.6 * limit, 0.6)), noise
+
+
+def recoloured_cells(common: Overlap, fine: Cells) -> Mask:
+    """Which cells have another mean colour, where all that did not change has the same."""
+    apart = np.linalg.norm(block_colours(common.first) - block_colours(common.second), axis=2)
+    inside = fine.count > MIN_COUNT
+    typical = percentile(apart[inside], 30) if inside.any() else 0.0
+    return np.asarray(inside & (apart > max(OTHER_COLOUR, NOISE_FACTOR * typical)), np.bool_)
 
 
 def describe(

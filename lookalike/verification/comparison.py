@@ -22,11 +22,13 @@ from lookalike.verification.alignment import (
     looks_alike,
     mirrored_alignment,
 )
-from lookalike.verification.changes import Changes
+from lookalike.verification.changes import PLAIN, Changes
 from lookalike.verification.geometry import corners
 from lookalike.verification.glance import SHOWN, Glance, glance
+from lookalike.verification.grain import NO_GRAIN, Grain, compared
 from lookalike.verification.identity import have_same_pixels
-from lookalike.verification.inspection import Inspection, inspect, offset
+from lookalike.verification.inspection import SIDE, Inspection, inspect, inspect_untouched, offset
+from lookalike.verification.left_alone import is_left_alone
 from lookalike.verification.overlap import overlap
 from lookalike.verification.perspective import straightened
 from lookalike.verification.reconsideration import reconsidered
@@ -34,7 +36,7 @@ from lookalike.verification.relighting import is_lit_otherwise, relit
 from lookalike.verification.sketched import sketch_alignment
 from lookalike.verification.subject import Prepared
 from lookalike.verification.transform import Transform, describe
-from lookalike.verification.verdict import Verdict, judge
+from lookalike.verification.verdict import LEFT, SURROUNDINGS, Verdict, is_untouched, judge
 
 AGREEMENT_SIDE = 140  # grid px: tiles of 15 px are then about a ninth of the side
 DOUBTFUL = 0.9  # correlation of tiles
@@ -68,6 +70,7 @@ class Checked:
     alignment: Alignment
     agreement: Agreement
     shares: tuple[float, float]  # of the first and of the second that are common
+    grain: Grain = NO_GRAIN  # of whole frames that may be one picture with an object painted out
     slant: float = 0.0  # what was taken out of the second first, as a share of its diagonal
     needs_keypoints: bool = True
     is_relit: bool = False  # a vignette, or other light, was taken out of the second first
@@ -80,7 +83,7 @@ class Checked:
     @property
     def rank(self) -> tuple[bool, bool, float]:
         """What orders competing alignments."""
-        verdict = judge(self.alignment, self.agreement)
+        verdict = judge(self.alignment, self.agreement, self.grain)
         return verdict.is_copy, verdict.connects, self.fit
 
 
@@ -91,9 +94,13 @@ def verify(a: Prepared, b: Prepared) -> Comparison:
     first, second = (b, a) if swapped else (a, b)
     negative = is_negative(first, second)
     seen = None if negative or are_near(first, second) else glance(first.sketch, second.sketch)
-    if seen is not None and not seen.is_promising:
-        return _ended(first, second, seen)
-    return closely(first, second, negative=negative, swapped=swapped)
+    if seen is None or seen.is_promising:
+        return closely(first, second, negative=negative, swapped=swapped)
+    if is_left_alone(first.sketch, second.sketch):
+        found = closely(first, second, negative=negative, swapped=swapped)
+        if found.relation == relations.EDITED:
+            return found
+    return _ended(first, second, seen)
 
 
 def closely(first: Prepared, second: Prepared, *, negative: bool, swapped: bool) -> Comparison:
@@ -215,11 +222,13 @@ def _better(one: Checked | None, other: Checked | None) -> Checked | None:
 
 def _checked(first: Prepared, second: Prepared, alignment: Alignment) -> Checked | None:
     common = overlap(first, second, alignment.matrix, AGREEMENT_SIDE)
-    return (
-        None
-        if common is None
-        else Checked(alignment, measure(common), (common.share_of_first, common.share_of_second))
-    )
+    if common is None:
+        return None
+    checked = Checked(alignment, measure(common), (common.share_of_first, common.share_of_second))
+    if alignment.kind != "frame" or checked.agreement.same <= LEFT or checked.rank[0]:
+        return checked
+    fine = overlap(first, second, alignment.matrix, SIDE)
+    return checked if fine is None else dataclasses.replace(checked, grain=compared(fine))
 
 
 def _with_inliers(frame: Checked | None, keypoints: Alignment) -> Checked | None:
@@ -241,11 +250,13 @@ def _described(
     first: Prepared, second: Prepared, checked: Checked, evidence: dict[str, Any], swapped: bool
 ) -> Comparison:
     alignment, agreement = checked.alignment, checked.agreement
-    verdict = judge(alignment, agreement)
-    seen = inspect(first, second, alignment) if verdict.connects else Inspection(alignment.matrix)
+    verdict = judge(alignment, agreement, checked.grain)
+    seen = _seen(first, second, checked, verdict) if verdict.connects else Inspection(alignment.matrix)
     changes = seen.changes
     transform = describe(seen.matrix, checked.shares, agreement, first, second)
-    verdict = reconsidered(verdict, min(checked.shares), agreement, seen, mirrored=transform.mirrored)
+    verdict = reconsidered(
+        verdict, min(checked.shares), agreement, checked.grain, seen, mirrored=transform.mirrored
+    )
     findings = _findings(transform, checked, changes)
     found, relation = _judged(verdict, findings, transform, checked, changes)
     if verdict.is_copy and not agreement.negative and have_same_pixels(first, second, agreement.difference):
@@ -253,6 +264,7 @@ def _described(
     evidence |= {
         "key_points": _keypoint_evidence(first, second, checked),
         "agreement": _figures(agreement),
+        "grain": _figures(checked.grain),
         "changes": _figures(changes) | {"boxes": [list(box) for box in changes.boxes]},
         "motion": _figures(seen.motion),
         "ink": _figures(seen.ink),
@@ -264,6 +276,15 @@ def _described(
     }
     shown = transform.inverse() if swapped else transform
     return Comparison(similarity.rounded(found), relation, shown.as_dict(), evidence)
+
+
+def _seen(first: Prepared, second: Prepared, checked: Checked, verdict: Verdict) -> Inspection:
+    if is_untouched(checked.grain):
+        seen = inspect_untouched(first, second, checked.alignment)
+        # Of graphics that may be copies more is asked.
+        if verdict.reason == SURROUNDINGS or seen.changes.plain < PLAIN:
+            return seen
+    return inspect(first, second, checked.alignment)
 
 
 def _judged(

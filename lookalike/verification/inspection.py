@@ -9,7 +9,7 @@ import numpy as np
 
 from lookalike.verification.alignment import Alignment
 from lookalike.verification.cells import Cells, cells
-from lookalike.verification.changes import PLAIN, Changes, Mask, changed_cells, describe
+from lookalike.verification.changes import PLAIN, Changes, Mask, changed_cells, describe, recoloured_cells
 from lookalike.verification.detail import shared_detail
 from lookalike.verification.geometry import Matrix, inverse
 from lookalike.verification.ink import Ink, compared
@@ -63,6 +63,26 @@ def inspect(first: Prepared, second: Prepared, alignment: Alignment) -> Inspecti
         ink,
         recolouring,
         veiled(cells(*blurred(seen.common), seen.common.mask)) if changed.any() else Veil(),
+    )
+
+
+def inspect_untouched(first: Prepared, second: Prepared, alignment: Alignment) -> Inspection:
+    """Look for changed regions where all else is known to be as it was: neither moved nor toned.
+
+    Then what has another colour changed, too: of an even object the inside, and not only its outline.
+    """
+    common = overlap(first, second, alignment.matrix, SIDE)
+    if common is None:
+        return Inspection(alignment.matrix)
+    planes = Matched(*blurred(common), 0.0)
+    fine = cells(planes.first, planes.second, common.mask)
+    changed, noise = changed_cells(fine, fine.widened())
+    changed |= recoloured_cells(common, fine)
+    return Inspection(
+        alignment.matrix,
+        describe(common, planes, fine, changed, noise, plain_share(common)),
+        shared_detail=shared_detail(fine, changed),
+        veil=veiled(fine) if changed.any() else Veil(),
     )
 
 

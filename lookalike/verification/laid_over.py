@@ -16,6 +16,8 @@ DRAWN = 0.7  # share of three colours
 FOREIGN, CLEARLY_FOREIGN, EVENLY_FOREIGN, LARGEST_LOGO = 0.38, 0.45, 0.27, 0.38
 # Of the changed cells: of 367 objects painted out five ways three have more, of 229 logos two in three.
 FOREIGN_SHAPES = 0.44
+# What takes all detail away and is larger is an object that was painted out: a garment of one tone, say.
+LARGEST_DRAWN = 0.41
 # Of the pixels that did not change in structure, those that are as they were, to the level.
 UNTOUCHED_REST = 0.9
 # Of all pixels: two flags that differ in the colours of a stripe have 0.55 at most, faint logos left 0.75.
@@ -26,9 +28,11 @@ DRAWN_ON, HARDLY_FOREIGN = 0.35, 0.1  # shares
 SMALLEST_OBJECT, WHOLE_FRAME = 0.125, 0.95  # shares of the area
 
 
-def is_laid_over(changes: Changes, agreement: Agreement) -> bool:
+def is_laid_over(agreement: Agreement, seen: Inspection) -> bool:
     """Whether a sticker, or lines of writing on a photo, leaves most of the picture to be seen."""
-    is_sticker = changes.is_sticker and changes.drawn > DRAWN
+    changes = seen.changes
+    largest = LARGEST_DRAWN if seen.shared_detail < MOST_DETAIL_GONE else LARGEST_STICKER
+    is_sticker = changes.is_sticker and changes.drawn > DRAWN and changes.share < largest
     is_writing = bool(changes.boxes) and not changes.is_compact and changes.plain < PLAIN
     is_seen = changes.share < LARGEST_STICKER and agreement.good >= STILL_SEEN
     if is_logo(changes) and _is_rest_untouched(changes, agreement):
@@ -67,7 +71,8 @@ def _is_rest_untouched(changes: Changes, agreement: Agreement) -> bool:
 def is_most_gone(overlap: float, agreement: Agreement, seen: Inspection) -> bool:
     """Whether the main object was painted out, and the rest left as it was."""
     changes = seen.changes
-    is_drawn = changes.drawn > DRAWN or _foreign(changes) > FOREIGN or changes.foreign > FOREIGN_SHAPES
+    is_foreign = _foreign(changes) > FOREIGN or changes.foreign > FOREIGN_SHAPES
+    is_drawn = changes.share < LARGEST_DRAWN and (changes.drawn > DRAWN or is_foreign)
     is_object = changes.is_compact and not is_drawn and changes.share > SMALLEST_OBJECT
     is_gone = seen.shared_detail < MOST_DETAIL_GONE and overlap > WHOLE_FRAME and is_object
     return is_gone and not is_sticker_on_graphic(changes, agreement)

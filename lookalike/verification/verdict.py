@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lookalike.verification.agreement import Agreement
 from lookalike.verification.alignment import Alignment
+from lookalike.verification.grain import Grain
 
 # Of 6,998 unrelated pairs none had more than 6 key points that agree by chance; weak true edits had 16.
 CERTAIN_INLIERS = 12
@@ -20,8 +21,13 @@ CAPTION = 0.012  # spread of key points, as a share of the area, that a line of 
 SKETCH_GOOD, SKETCH_TILE, SKETCH_WHOLE, SKETCH_STRUCTURED = 0.75, 0.93, 0.88, 0.3
 STRUCTURELESS = 0.01  # share of structured tiles
 SAME_COLOUR = 2.5  # gray levels, CIELAB
-# What is left where the main object was painted out: pixels as they were, and not of one tone only.
+# What is left where much was laid over or painted out: pixels as they were, and not of one tone only.
 LEFT, LEFT_SPREAD = 0.25, 8.0
+# Where an object was painted out they are the same down to their grain, here and there. Of 28,000 pairs of
+# distinct photos none has as much, and all but those on white of 2,000 photos whose objects were painted out.
+LEFT_GRAIN, LEFT_REACH = 0.12, 0.5
+# Plain ground has no grain: there some other thing must be left, and lie apart both ways, as no caption does.
+LEFT_ON_PLAIN, REACH_ON_PLAIN = 0.03, 0.2
 SURROUNDINGS = "only_the_surroundings_are_the_same"
 
 
@@ -47,8 +53,8 @@ class Verdict:
         return self.kind != "nothing"
 
 
-def judge(alignment: Alignment, agreement: Agreement) -> Verdict:
-    """Decide what alignment and agreement prove."""
+def judge(alignment: Alignment, agreement: Agreement, grain: Grain) -> Verdict:
+    """Decide what alignment and agreement prove; the grain is that of whole frames, where pixels differ."""
     if agreement.structured < STRUCTURELESS and alignment.inliers < CERTAIN_INLIERS:
         return _judge_colours(agreement)
     if _whole_frame_agrees(alignment, agreement):
@@ -58,7 +64,7 @@ def judge(alignment: Alignment, agreement: Agreement) -> Verdict:
     connected = alignment.inliers >= CERTAIN_INLIERS or (
         alignment.inliers >= LIKELY_INLIERS and agreement.good >= 0.85
     )
-    if not connected and _surroundings_are_the_same(alignment, agreement):
+    if not connected and _surroundings_are_the_same(alignment, agreement, grain):
         return Verdict("edited", SURROUNDINGS)
     if not connected:
         return Verdict("nothing", "too_few_common_key_points")
@@ -67,7 +73,7 @@ def judge(alignment: Alignment, agreement: Agreement) -> Verdict:
     agrees = agreement.good >= least_good and agreement.tile >= least_tile
     if agrees and (agreement.good >= DOUBTFUL or agreement.is_as_it_was):
         return Verdict("copy", "key_points_and_pixels_agree")
-    if _surroundings_are_the_same(alignment, agreement):
+    if _surroundings_are_the_same(alignment, agreement, grain):
         return Verdict("edited", SURROUNDINGS)
     # Garments on one carpet share its corners, and agree by halves: a scene takes more of them.
     if alignment.inliers < (MANY_INLIERS if agrees else SCENE_INLIERS):
@@ -102,6 +108,19 @@ def _whole_frame_agrees(alignment: Alignment, agreement: Agreement) -> bool:
     return mostly or (agreement.good >= 0.85 and agreement.whole >= 0.9)
 
 
-def _surroundings_are_the_same(alignment: Alignment, agreement: Agreement) -> bool:
-    is_left = agreement.same > LEFT and agreement.same_spread > LEFT_SPREAD
-    return alignment.kind == "frame" and is_left
+def is_left(grain: Grain, *, is_plain: bool) -> bool:
+    """Whether what is left where an object was painted out tells that it is one picture's."""
+    if is_plain and grain.same > LEFT_ON_PLAIN and grain.reach >= REACH_ON_PLAIN:
+        return True
+    return is_untouched(grain)
+
+
+def is_untouched(grain: Grain) -> bool:
+    """Whether what two pictures have in common was left alone, down to its grain."""
+    return grain.same > LEFT_GRAIN and grain.reach >= LEFT_REACH
+
+
+def _surroundings_are_the_same(alignment: Alignment, agreement: Agreement, grain: Grain) -> bool:
+    is_same = alignment.kind == "frame" and agreement.same > LEFT
+    is_told = agreement.same_spread > LEFT_SPREAD or is_left(grain, is_plain=True)
+    return is_untouched(grain) or (is_same and is_told)

@@ -184,6 +184,40 @@ def test_a_logo_on_the_main_object_hides_most_detail_and_is_laid_over_all_the_sa
     assert (found.relation, found.similarity >= 80) == ("overlaid", True)
 
 
+def on_a_sheet(thing: int | None, shot: int) -> Image.Image:
+    """A thing on a sheet of cloth, whose light is the same in each shot and whose grain is not."""
+    y, x = np.mgrid[0:480, 0:640]
+    noise = np.random.default_rng(shot).normal(0, 6, (480, 640, 1))
+    sheet = np.stack([200 - x / 12, 190 - y / 10, 180 - x / 16], axis=-1) + noise
+    picture = Image.fromarray(sheet.clip(0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(0.7))
+    if thing is not None:
+        mask = Image.new("L", picture.size)
+        ImageDraw.Draw(mask).ellipse((110, 40, 530, 440), fill=255)
+        picture.paste(photo(thing), (0, 0), mask)
+    return picture
+
+
+@pytest.mark.parametrize("size", [(640, 480), (384, 288)])
+def test_a_thing_painted_out_of_its_sheet_is_edited_though_nothing_else_was_on_it(
+    size: tuple[int, int],
+) -> None:
+    shot, other = on_a_sheet(7, shot=1), on_a_sheet(None, shot=2)
+    gone, mask = shot.copy(), Image.new("L", shot.size)
+    ImageDraw.Draw(mask).ellipse((100, 30, 540, 450), fill=255)
+    gone.paste(other.filter(ImageFilter.GaussianBlur(9)), (0, 0), mask)
+    found = compare(jpeg(shot, 92), jpeg(gone.resize(size), 80))
+    assert (found.relation, 60 <= found.similarity < 80) == ("edited", True)
+    assert found.evidence["shared_detail"] <= 15
+    left, top, right, bottom = found.evidence["changes"]["boxes"][0]
+    assert max(left, top) < 0.3
+    assert min(right, bottom) > 0.7
+
+
+def test_two_things_on_one_sheet_are_two_things() -> None:
+    found = compare(jpeg(on_a_sheet(7, shot=1), 92), jpeg(on_a_sheet(8, shot=2), 92))
+    assert (found.relation, found.similarity < 60) == ("unrelated", True)
+
+
 def test_a_picture_that_lacks_a_part_of_its_object_shares_most_detail() -> None:
     found = compare(scene(cup=True), scene(cup=True, chip=True))
     assert found.evidence["shared_detail"] >= 70

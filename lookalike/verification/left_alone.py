@@ -1,0 +1,48 @@
+"""Left alone: whether two sketches say that one picture is the other with a part painted out.
+
+A glance takes those for two contents of one template. Of a template more is the same, nearly all of it plain.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+from lookalike.verification.grain import Plane, grain_of, same_tiles
+from lookalike.verification.sketch import Sketch
+
+STRETCH = 0.04  # logarithm of the ratio of proportions
+SAME_LEVEL = 4.0  # gray levels
+LEAST_SAME, MOST_SAME = 0.3, 0.85  # shares of the pixels
+LEAST_GRAIN = 0.08  # share of the tiles
+PLAINEST = 0.7
+COARSE, TILE = 9, 8  # px; a sketch has a third of the pixels a side that grain is looked for on elsewhere
+
+
+def is_left_alone(first: Sketch, second: Sketch) -> bool:
+    """Whether a good part of two whole frames is the same to the level, and down to the grain."""
+    if min(first.plain, second.plain) > PLAINEST or first.is_blank or second.is_blank:
+        return False
+    pair = _of_one_shape(first.pixels, second.pixels)
+    if pair is None:
+        return False
+    one, other = pair
+    same = float((np.abs(one - other) <= SAME_LEVEL).mean())
+    if not LEAST_SAME < same < MOST_SAME:
+        return False
+    found = same_tiles(grain_of(one, COARSE), grain_of(other, COARSE), TILE)
+    return float(found.mean()) > LEAST_GRAIN
+
+
+def _of_one_shape(one: Plane, other: Plane) -> tuple[Plane, Plane] | None:
+    (height, width), (other_height, other_width) = one.shape, other.shape
+    if abs(math.log(height * other_width / (width * other_height))) > STRETCH:
+        return None
+    if one.shape == other.shape:
+        return one, other
+    # The larger one is made as small, whichever is given first.
+    if one.size > other.size:
+        return np.asarray(cv2.resize(one, (other_width, other_height), interpolation=cv2.INTER_AREA)), other
+    return one, np.asarray(cv2.resize(other, (width, height), interpolation=cv2.INTER_AREA))
