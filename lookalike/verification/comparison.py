@@ -28,6 +28,7 @@ from lookalike.verification.glance import SHOWN, Glance, glance
 from lookalike.verification.grain import NO_GRAIN, Grain, compared
 from lookalike.verification.identity import have_same_pixels
 from lookalike.verification.inspection import SIDE, Inspection, inspect, inspect_untouched, offset
+from lookalike.verification.laid_over import is_laid_over
 from lookalike.verification.left_alone import is_left_alone
 from lookalike.verification.overlap import overlap
 from lookalike.verification.perspective import straightened
@@ -281,8 +282,9 @@ def _described(
 def _seen(first: Prepared, second: Prepared, checked: Checked, verdict: Verdict) -> Inspection:
     if is_untouched(checked.grain):
         seen = inspect_untouched(first, second, checked.alignment)
+        is_edited = verdict.reason == SURROUNDINGS and not is_laid_over(checked.agreement, seen)
         # Of graphics that may be copies more is asked.
-        if verdict.reason == SURROUNDINGS or seen.changes.plain < PLAIN:
+        if is_edited or seen.changes.plain < PLAIN:
             return seen
     return inspect(first, second, checked.alignment)
 
