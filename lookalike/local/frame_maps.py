@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.compiled import compiled
+from lookalike.local.likeness import undone
 from lookalike.local.record import Records
+from lookalike.local.registration import Map
 
 Maps = NDArray[np.float64]
 Sizes = NDArray[np.float64]
@@ -17,6 +20,7 @@ def frame_sizes(records: Records) -> Sizes:
     return np.stack([records["width"], records["height"]], axis=1).astype(np.float64)
 
 
+@compiled
 def maps_of(
     transforms: NDArray[np.float64],
     mirrored: NDArray[np.bool_],
@@ -25,27 +29,29 @@ def maps_of(
     others: Sizes,
 ) -> Maps:
     """Return the maps (n, 2, 3) from the first pictures to the second, of transforms (n, 4) as recounted."""
-    swapped = turned[:, None]
-    maps = _between(transforms, mirrored, np.where(swapped, others, sizes), np.where(swapped, sizes, others))
-    maps[turned] = _undone(maps[turned])
+    maps = np.empty((len(transforms), 2, 3))
+    for k in range(len(maps)):
+        if turned[k]:
+            _between(transforms[k], mirrored[k], others[k], sizes[k], maps[k])
+            maps[k] = undone(maps[k], maps[k, 0, 0] * maps[k, 1, 1] - maps[k, 0, 1] * maps[k, 1, 0])
+        else:
+            _between(transforms[k], mirrored[k], sizes[k], others[k], maps[k])
     return maps
 
 
+@compiled
 def _between(
-    transforms: NDArray[np.float64], mirrored: NDArray[np.bool_], sizes: Sizes, others: Sizes
-) -> Maps:
-    a, b, tx, ty = transforms.T
-    width, height = sizes.T
+    transform: NDArray[np.float64],
+    is_mirrored: bool,
+    size: NDArray[np.float64],
+    other: NDArray[np.float64],
+    out: Map,
+) -> None:
+    a, b, right, down = transform
     # Pixel centres lie at p + 0.5.
-    across = np.stack([a * width, -b * height, tx + 0.5 * (1 - a + b)], axis=1) / others[:, :1]
-    down = np.stack([b * width, a * height, ty + 0.5 * (1 - b - a)], axis=1) / others[:, 1:]
-    maps = np.stack([across, down], axis=1)
-    maps[mirrored, :, 2] += maps[mirrored, :, 0]
-    maps[mirrored, :, 0] *= -1
-    return maps
-
-
-def _undone(maps: Maps) -> Maps:
-    (a, b, x), (c, d, y) = maps.transpose(1, 2, 0)
-    back: Maps = np.array([[d, -b, b * y - d * x], [-c, a, c * x - a * y]]) / (a * d - b * c)
-    return back.transpose(2, 0, 1)
+    out[0] = a * size[0] / other[0], -b * size[1] / other[0], (right + 0.5 * (1 - a + b)) / other[0]
+    out[1] = b * size[0] / other[1], a * size[1] / other[1], (down + 0.5 * (1 - b - a)) / other[1]
+    if is_mirrored:
+        for row in range(2):
+            out[row, 2] += out[row, 0]
+            out[row, 0] *= -1

@@ -133,6 +133,8 @@ def describe(
     a, b = fine.variance_first, fine.variance_second
     limit, sides = max(CLEARLY_CHANGED, NOISE_FACTOR_OF_PIXELS * noise), (common.first, common.second)
     pixels = tones.far_apart(planes.first, planes.second, changed, common.mask, limit)
+    drawn_on = [_drawn_on(one, pixels, changed, common.mask) for one in sides]
+    bold, flat, foreign = (max(both) for both in zip(*drawn_on, strict=True))
     area = max(1.0, float(fine.count[changed].sum()))
     strokes = [float(side[changed].sum()) / area for side in fine.steep]
     slopes = [float(side[changed].sum()) for side in fine.slope]
@@ -146,20 +148,26 @@ def describe(
         balance=min(slopes) / max(*slopes, 1.0),
         strokes=min(strokes),
         drawn=tones.few_tones(sides[0] if slopes[0] > slopes[1] else sides[1], pixels),
-        bold=max(_own_colours(one, pixels, changed, common.mask, is_flat=False) for one in sides),
-        flat=max(_own_colours(one, pixels, changed, common.mask, is_flat=True) for one in sides),
-        foreign=max(foreign_share(one, changed, common.mask) for one in sides),
+        bold=bold,
+        flat=flat,
+        foreign=foreign,
         exchange=exchanged(planes.first, planes.second, sides, pixels),
         boxes=_boxes(regions, changed.shape),
     )
 
 
-def _own_colours(one: NDArray[np.uint8], pixels: Mask, changed: Mask, mask: Mask, *, is_flat: bool) -> float:
-    """Share of the changed pixels whose colours this picture has nowhere else; in even areas, finer ones."""
-    shift = 3 if is_flat else 4
-    counts = tones.colours(one, tones.even(one, pixels) if is_flat else pixels, shift)
-    outside = tones.elsewhere(one, changed, mask, shift)
-    return tones.own_colours(counts, int(np.count_nonzero(pixels)), outside)
+def _drawn_on(
+    one: NDArray[np.uint8], pixels: Mask, changed: Mask, mask: Mask
+) -> tuple[float, float, float]:
+    """Shares of what changed in colours that this picture has nowhere else: all, and in even areas; then
+    of even areas, by whole cells."""
+    is_even, total = tones.even(one), int(np.count_nonzero(pixels))
+
+    def own(chosen: Mask, shift: int) -> float:
+        outside = tones.elsewhere(one, changed, mask, shift)
+        return tones.own_colours(tones.colours(one, chosen, shift), total, outside)
+
+    return own(pixels, 4), own(pixels & is_even, 3), foreign_share(one, is_even, changed, mask)
 
 
 def _differs(cells: Cells, limit: float, share: float) -> Mask:
