@@ -1,6 +1,7 @@
 """Left alone: whether two sketches say that one picture is the other with a part painted out.
 
-A glance takes those for two contents of one template. Of a template more is the same, nearly all of it plain.
+A glance takes those for two contents of one template. Of a template more is the same, nearly all of it
+plain, and what is the same has few tones.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ SAME_LEVEL = 4.0  # gray levels
 LEAST_SAME, MOST_SAME = 0.3, 0.85  # shares of the pixels
 LEAST_GRAIN = 0.08  # share of the tiles
 PLAINEST = 0.7
+# Of 480 pairs of charts, receipts and screenshots of one layout 1 in 100 is less plain, and 1 in 100 has more
+# tones in common; of 29 photos with objects painted out that a glance ends, each has one or the other.
+PLAIN, MANY_TONES = 0.37, 100
 COARSE, TILE = 9, 8  # px; a sketch has a third of the pixels a side that grain is looked for on elsewhere
 
 
@@ -29,8 +33,10 @@ def is_left_alone(first: Sketch, second: Sketch) -> bool:
     if pair is None:
         return False
     one, other = pair
-    same = float((np.abs(one - other) <= SAME_LEVEL).mean())
-    if not LEAST_SAME < same < MOST_SAME:
+    same = np.abs(one - other) <= SAME_LEVEL
+    if not LEAST_SAME < float(same.mean()) < MOST_SAME:
+        return False
+    if min(first.plain, second.plain) > PLAIN and len(np.unique(one[same].astype(np.uint8))) < MANY_TONES:
         return False
     found = same_tiles(grain_of(one, COARSE), grain_of(other, COARSE), TILE)
     return float(found.mean()) > LEAST_GRAIN
