@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from lookalike.compiled import compiled
 from lookalike.local.likeness import undone
 from lookalike.local.record import Records
-from lookalike.local.registration import Map
+from lookalike.local.sampling import Map
 
 Maps = NDArray[np.float64]
 Sizes = NDArray[np.float64]

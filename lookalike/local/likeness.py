@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from lookalike.compiled import compiled
 from lookalike.levels import most_of_one_tone
 from lookalike.local.record import Records
-from lookalike.local.registration import OVERLAP_LEAST, Image, Map, halved, register, sampled
+from lookalike.local.registration import OVERLAP_LEAST, halved, register
+from lookalike.local.sampling import Image, Map, laid
 from lookalike.local.thumbnails import sizes
 
 TILE_SIDE, FINE_SIDE = 4, 6
@@ -193,21 +194,13 @@ def _most_moved(a: Image, start: Map, end: Map) -> float:
 @compiled
 def compare(a: Image, b: Image, step: Map, out: NDArray[np.floating[Any]]) -> None:
     """Write the measures of what overlaps, at the pixels of a."""
-    laid = np.full(a.shape, np.nan, np.float32)
-    count = 0
-    for y in range(a.shape[0]):
-        for x in range(a.shape[1]):
-            u = step[0, 0] * x + step[0, 1] * y + step[0, 2]
-            v = step[1, 0] * x + step[1, 1] * y + step[1, 2]
-            if 0 <= u < b.shape[1] - 1.001 and 0 <= v < b.shape[0] - 1.001:
-                laid[y, x] = sampled(b, u, v)
-                count += 1
+    other, count = laid(a.shape, b, step)
     out[0] = count / a.size
     if count < OVERLAP_LEAST:
         out[1:6] = -1
         return
-    out[1], out[2], out[3] = _of_levels(a, laid)
-    out[4], out[5] = _of_fine_structure(a, laid)
+    out[1], out[2], out[3] = _of_levels(a, other)
+    out[4], out[5] = _of_fine_structure(a, other)
 
 
 @compiled

@@ -14,10 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.compiled import compiled
-
-Image = NDArray[np.float32]
-Map = NDArray[np.float64]
-"""(2, 3), from pixels of one picture to the other's."""
+from lookalike.local.sampling import Image, Map, lay, room, span
 
 COARSE_STEPS, FINE_STEPS = 2, 2
 FARTHEST = 2.5
@@ -28,6 +25,8 @@ GAIN_LEAST = 0.1
 OVERLAP_LEAST = 40
 _MOVES, _UNKNOWNS = 6, 8
 _LEVELS = 16.0
+_TOGETHER = 1000
+"""Pixels whose terms are summed at a time: they stay in the nearest cache."""
 
 
 @compiled
@@ -54,16 +53,6 @@ def halved(image: Image) -> Image:
 
 
 @compiled
-def sampled(image: Image, x: float, y: float) -> float:
-    """Return image at (x, y) between its pixels."""
-    left, top = np.uint32(x), np.uint32(y)  # without the test for negative indices
-    across, down = np.float32(x - left), np.float32(y - top)
-    upper = image[top, left] * (1 - across) + image[top, left + 1] * across
-    lower = image[top + 1, left] * (1 - across) + image[top + 1, left + 1] * across
-    return float(upper * (1 - down) + lower * down)
-
-
-@compiled
 def _shrink(step: Map, factor: float) -> None:
     """The same map for both pictures shrunk; pixel centres lie at (p + 0.5) f - 0.5."""
     for row in range(2):
@@ -75,11 +64,9 @@ def _shrink(step: Map, factor: float) -> None:
 @compiled
 def move(a: Image, b: Image, step: Map) -> None:
     """One step of the regression."""
-    terms = np.empty((_UNKNOWNS + 1, a.size), np.int32)
-    count = _terms(a, b, step, terms)
+    sums, count = _summed(a, b, step)
     if count < OVERLAP_LEAST:
         return
-    sums = _sums(terms, count)
     squares = sums[:_UNKNOWNS, :_UNKNOWNS]
     for k in range(_UNKNOWNS):
         squares[k, k] += (STIFFNESS * _LEVELS**2 * count if k < _MOVES else 0.0) + 1e-6 * (1 + squares[k, k])
@@ -94,41 +81,66 @@ def move(a: Image, b: Image, step: Map) -> None:
 
 
 @compiled
-def _terms(a: Image, b: Image, step: Map, out: NDArray[np.int32]) -> int:
-    """Write what stands before each unknown, and what the second shows, for each pixel that lies on it.
+def _summed(a: Image, b: Image, step: Map) -> tuple[NDArray[np.float64], int]:
+    """Return the sums of all products of two terms, below the diagonal, and of how many pixels.
 
-    In whole sixteenths of gray levels: sums of such are exact, in whatever order a machine adds them.
+    Terms are what stands before each unknown, and last what the second shows, in whole sixteenths of gray
+    levels: sums of such are exact, in whatever order a machine adds them.
     """
-    middle_x, middle_y = (a.shape[1] - 1) / 2, (a.shape[0] - 1) / 2
-    unit = 2.0 / max(a.shape)
-    count = 0
-    for y in range(1, a.shape[0] - 1):
-        down = (y - middle_y) * unit
-        for x in range(1, a.shape[1] - 1):
-            u = step[0, 0] * x + step[0, 1] * y + step[0, 2]
-            v = step[1, 0] * x + step[1, 1] * y + step[1, 2]
-            if not (0 <= u < b.shape[1] - 1.001 and 0 <= v < b.shape[0] - 1.001):
-                continue
-            across = (x - middle_x) * unit
-            gradient_x = 0.5 * _LEVELS * (a[y, x + 1] - a[y, x - 1])
-            gradient_y = 0.5 * _LEVELS * (a[y + 1, x] - a[y - 1, x])
-            out[0, count] = np.int32(gradient_x)
-            out[1, count] = np.int32(gradient_x * across)
-            out[2, count] = np.int32(gradient_x * down)
-            out[3, count] = np.int32(gradient_y)
-            out[4, count] = np.int32(gradient_y * across)
-            out[5, count] = np.int32(gradient_y * down)
-            out[6, count] = np.int32(_LEVELS * a[y, x])
-            out[7, count] = np.int32(_LEVELS)
-            out[8, count] = np.int32(_LEVELS * sampled(b, u, v))
-            count += 1
-    return count
+    height, width = a.shape
+    unit, half = 2.0 / max(a.shape), np.float32(0.5)
+    between, whole = room(width)
+    seen, places = np.empty((4, _TOGETHER + width), np.float32), np.empty((2, _TOGETHER + width))
+    terms = np.empty((_UNKNOWNS + 1, _TOGETHER + width), np.int32)
+    terms[7] = np.int32(_LEVELS)
+    sums = np.zeros((_UNKNOWNS + 1, _UNKNOWNS + 1))
+    waiting = count = 0
+    for y in range(1, height - 1):
+        first, last = span(b, step, y, 1, width - 1)
+        lay(b, step, y, first, last, between, whole, seen[3, waiting:])
+        for x in range(first, last):
+            seen[0, waiting] = (a[y, x + 1] - a[y, x - 1]) * half
+            seen[1, waiting] = (a[y + 1, x] - a[y - 1, x]) * half
+            seen[2, waiting] = a[y, x]
+            places[0, waiting] = (x - (width - 1) / 2) * unit
+            places[1, waiting] = (y - (height - 1) / 2) * unit
+            waiting += 1
+        if waiting >= _TOGETHER or y == height - 2:
+            _write_terms(seen, places, waiting, terms)
+            _add_products(terms, waiting, sums)
+            count, waiting = count + waiting, 0
+    return sums, count
 
 
 @compiled
-def _sums(terms: NDArray[np.int32], count: int) -> NDArray[np.float64]:
-    """Return the sums of all products of two terms, below the diagonal."""
-    out = np.zeros((len(terms), len(terms)))
+def _write_terms(
+    seen: NDArray[np.float32], places: NDArray[np.float64], count: int, out: NDArray[np.int32]
+) -> None:
+    """Write the terms of so many pixels, of gradients, levels and levels of the second, and where they are."""
+    for direction in range(2):
+        _write(seen[direction], count, out[3 * direction])
+        for axis in range(2):
+            _write_product(seen[direction], places[axis], count, out[3 * direction + axis + 1])
+    _write(seen[2], count, out[6])
+    _write(seen[3], count, out[8])
+
+
+@compiled
+def _write(levels: NDArray[np.float32], count: int, out: NDArray[np.int32]) -> None:
+    for k in range(count):
+        out[k] = np.int32(levels[k] * np.float32(_LEVELS))
+
+
+@compiled
+def _write_product(
+    levels: NDArray[np.float32], places: NDArray[np.float64], count: int, out: NDArray[np.int32]
+) -> None:
+    for k in range(count):
+        out[k] = np.int32(levels[k] * np.float32(_LEVELS) * places[k])
+
+
+@compiled
+def _add_products(terms: NDArray[np.int32], count: int, sums: NDArray[np.float64]) -> None:
     for row in range(len(terms)):
         one = terms[row]
         for column in range(row + 1):
@@ -136,8 +148,7 @@ def _sums(terms: NDArray[np.int32], count: int) -> NDArray[np.float64]:
             told = np.int64(0)
             for k in range(count):
                 told += np.int64(one[k]) * np.int64(other[k])
-            out[row, column] = told
-    return out
+            sums[row, column] += told
 
 
 @compiled

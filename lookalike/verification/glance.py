@@ -18,7 +18,8 @@ from lookalike.compiled import compiled
 from lookalike.frames import Maps
 from lookalike.local.check import BITS_SURE
 from lookalike.local.likeness import between_frames, between_pixels, compare, of_half, undone
-from lookalike.local.registration import Image, Map, halved, move, register
+from lookalike.local.registration import halved, move, register
+from lookalike.local.sampling import Image, Map
 from lookalike.verification import sketch_agreement
 from lookalike.verification.places import FAR, Places, places
 from lookalike.verification.sketch import Sketch
@@ -46,7 +47,7 @@ MUCH_SMALLER = 0.5
 LOOKED_CLOSER = 3
 """Places: more of them find hardly any more copies."""
 HARDLY_MOVED = 0.05
-"""Pixels of a thumbnail: then registration has found what was known."""
+"""Pixels of a thumbnail: two places so near to each other are one."""
 _KNOWN, _SMALL = len(_OF_RECORDS), len(_OF_THUMBNAILS)
 
 # What one more of each of the MEASURES is worth: of records, of thumbnails, of sketches; and the constant.
@@ -149,12 +150,12 @@ def _look(
         moved = start.copy()
         register(a, b, moved)
         for step in (start, moved):
+            if _is_among(step, is_turned, steps[:count], turned[:count]):
+                continue
             steps[count], turned[count] = step, is_turned
             compare(a, b, step, told[count, :_SMALL])
             ranks[count] = 0.5 * (told[count, 1] + told[count, 2]) * min(1.0, 2 * told[count, 0])
             count += 1
-            if np.abs(moved - start).max() < HARDLY_MOVED:
-                break
     best = -np.inf
     for k in np.argsort(-ranks[:count], kind="mergesort")[:LOOKED_CLOSER]:
         a, b, one, other = thumbnail, other_thumbnail, pixels, others
@@ -166,6 +167,15 @@ def _look(
             best = rank
             out[:] = told[k]
             place[:] = found if turned[k] else undone(found, _area(found))
+
+
+@compiled
+def _is_among(step: Map, is_turned: bool, steps: Maps, turned: NDArray[np.bool_]) -> bool:
+    """Whether one of the steps is nearly this one: registration brings most places to the same end."""
+    for k in range(len(steps)):
+        if turned[k] == is_turned and np.abs(step - steps[k]).max() < HARDLY_MOVED:
+            return True
+    return False
 
 
 @compiled

@@ -20,7 +20,7 @@ from lookalike.local.check import EXACT_LEAST
 from lookalike.local.frame_maps import maps_of
 from lookalike.local.likeness import undone
 from lookalike.local.recount import are_turned, recounted
-from lookalike.local.registration import Map
+from lookalike.local.sampling import Map
 from lookalike.verification.sketch import Sketch
 
 MIRRORED_LEAST = 4

@@ -19,7 +19,7 @@ from lookalike.local.frame_maps import Sizes, frame_sizes
 from lookalike.local.likeness import plain_shares
 from lookalike.local.record import LOCAL
 from lookalike.local.recount import Points, points_of
-from lookalike.local.registration import Image
+from lookalike.local.sampling import Image
 
 PIXELS = 7500
 """A sketch has a hundred pixels a side: words still differ in it, and encoders hardly do."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.compiled import compiled
-from lookalike.local.registration import Image, Map, sampled
+from lookalike.local.sampling import Image, Map, laid
 
 MEASURES = (
     "overlap",  # share of the sharper sketch
@@ -38,30 +38,22 @@ _SUMS = 10
 @compiled
 def measure(a: Image, b: Image, step: Map, out: NDArray[np.float64]) -> None:
     """Write MEASURES of what overlaps, at the pixels of a; the map is from a's pixels to b's."""
-    laid = np.full(a.shape, np.nan, np.float32)
-    count = 0
-    for y in range(a.shape[0]):
-        for x in range(a.shape[1]):
-            u = step[0, 0] * x + step[0, 1] * y + step[0, 2]
-            v = step[1, 0] * x + step[1, 1] * y + step[1, 2]
-            if 0 <= u < b.shape[1] - 1.001 and 0 <= v < b.shape[0] - 1.001:
-                laid[y, x] = sampled(b, u, v)
-                count += 1
+    other, count = laid(a.shape, b, step)
     out[OVERLAP] = count / a.size
     if count < OVERLAP_LEAST:
         out[OVERLAP + 1 :] = -1
         return
-    _measure_tiles(a, laid, out)
+    _measure_tiles(a, other, out)
 
 
 @compiled
-def _measure_tiles(a: Image, laid: Image, out: NDArray[np.float64]) -> None:
+def _measure_tiles(a: Image, other: Image, out: NDArray[np.float64]) -> None:
     whole, tile = np.zeros(_SUMS), np.empty(_SUMS)
     tiles = fine_tiles = 0
     told = strong = strength = good = fair = fine = fair_fine = 0.0
     for top in range(0, a.shape[0], TILE_SIDE):
         for left in range(0, a.shape[1], TILE_SIDE):
-            _add_up(a, laid, top, left, tile)
+            _add_up(a, other, top, left, tile)
             whole += tile
             contrast = _contrast(tile)
             if contrast > 0:
@@ -86,13 +78,13 @@ def _measure_tiles(a: Image, laid: Image, out: NDArray[np.float64]) -> None:
 
 
 @compiled
-def _add_up(a: Image, laid: Image, top: int, left: int, sums: NDArray[np.float64]) -> None:
+def _add_up(a: Image, other: Image, top: int, left: int, sums: NDArray[np.float64]) -> None:
     """Write the sums of a tile: count, p, q, p p, q q, p q; count, p p, q q, p q of fine structure."""
     n = fine_n = 0
     p1 = q1 = pp = qq = pq = fine_pp = fine_qq = fine_pq = 0.0
     for y in range(top, min(top + TILE_SIDE, a.shape[0])):
         for x in range(left, min(left + TILE_SIDE, a.shape[1])):
-            q = np.float64(laid[y, x])
+            q = np.float64(other[y, x])
             if math.isnan(q):
                 continue
             p = np.float64(a[y, x])
@@ -103,7 +95,7 @@ def _add_up(a: Image, laid: Image, top: int, left: int, sums: NDArray[np.float64
             qq += q * q
             pq += p * q
             if 0 < y < a.shape[0] - 1 and 0 < x < a.shape[1] - 1:
-                around = laid[y - 1, x] + laid[y + 1, x] + laid[y, x - 1] + laid[y, x + 1]
+                around = other[y - 1, x] + other[y + 1, x] + other[y, x - 1] + other[y, x + 1]
                 if not math.isnan(around):
                     e = p - 0.25 * (a[y - 1, x] + a[y + 1, x] + a[y, x - 1] + a[y, x + 1])
                     f = q - 0.25 * around
