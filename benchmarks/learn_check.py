@@ -84,7 +84,7 @@ def looked_at(features: NDArray[np.void], first_only: bool = False) -> Looked:
                 maps = maps_between(first, second, part.seen_columns, part.columns)
                 sure.append(pairs[is_sure])
                 hash_pairs.append(pairs[~is_sure])
-                hash_terms.append(check.terms(part.bits, maps, first, second))
+                hash_terms.append(check.terms(part.bits, maps, first, second, check.plainness(first, second)))
         if "local" in spec:
             votes = local.run(columns.local, spec["local"])
             if first_only:

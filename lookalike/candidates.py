@@ -217,14 +217,15 @@ def _are_borne_out(columns: Columns, found: Near) -> NDArray[np.bool_]:
     is_blank = records["thumbnail_width"] == 0
     kept: NDArray[np.bool_] = is_blank[one] | is_blank[other]
     # Few images have many pairs: how plain they are is asked once.
-    plain = plain_shares(records)
-    worth = check.are_worth_a_look(found.bits, np.minimum(plain[one], plain[other]))
-    looked_at = np.flatnonzero(~kept & worth)
+    shares = plain_shares(records)
+    plain = np.minimum(shares[one], shares[other])
+    looked_at = np.flatnonzero(~kept & check.are_worth_a_look(found.bits, plain))
     part, first, second = found.take(looked_at), records[one[looked_at]], records[other[looked_at]]
     maps = maps_between(first, second, part.seen_columns, part.columns)
     even = stretches(maps, first, second) <= check.STRETCH_MOST
-    part, maps, first, second = part.take(even), maps[even], first[even], second[even]
-    kept[looked_at[even]] = check.odds_of_hashes(part.bits, maps, first, second) >= check.ODDS_LEAST
+    looked_at, maps, first, second = looked_at[even], maps[even], first[even], second[even]
+    odds = check.odds_of_hashes(part.bits[even], maps, first, second, plain[looked_at])
+    kept[looked_at] = odds >= check.ODDS_LEAST
     return kept
 
 

@@ -46,7 +46,8 @@ def warm() -> None:
     # Copies this near pass unseen.
     records = np.ascontiguousarray(features["local"])
     trimmed, whole = np.full(len(records), TRIMMED), np.full(len(records), WHOLE)
-    check.odds_of_hashes(trimmed, maps_between(records, records, trimmed, whole), records, records)
+    maps, plain = maps_between(records, records, trimmed, whole), check.plainness(records, records)
+    check.odds_of_hashes(trimmed, maps, records, records, plain)
 
 
 def _picture() -> np.ndarray:

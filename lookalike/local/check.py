@@ -28,12 +28,14 @@ BITS_SURE = 40
 
 POINTS_ENOUGH = 16
 """Key points that are recounted; more tell no more."""
-EXACT_LEAST = 3
+EXACT_LEAST, EXACT_LEAST_OF_PLAIN = 3, 4
 """With fewer key points on one map it was chance, whatever the thumbnails say."""
+PLAIN = 0.5
+"""Pictures at least so plain share letters and lines in any case."""
 HASH_AGREEMENT_LEAST = 0.2
 """Where nothing fits, for pairs of hashes: the weights know of templates, not of chance."""
 NEVER = -99.0
-PLAIN_BITS, FARTHEST_BITS = 60.0, 105.0
+PLAIN_BITS, FARTHEST_BITS = 60.0, 100.0
 """Hashes of pictures of one even ground count as so many bits further apart; beyond, they tell nothing."""
 STRETCH_MOST = 0.3
 """Logarithm: copies are cut out, but hardly ever made a third wider alone."""
@@ -62,19 +64,26 @@ def terms_of_votes(
     turned = are_turned(one, other)
     found = recounted(one, other, mirrored, turned)
     rows = np.flatnonzero(found.exact >= EXACT_LEAST)
+    plain = plainness(first[rows], second[rows])
+    is_enough = (found.exact[rows] >= EXACT_LEAST_OF_PLAIN) | (plain < PLAIN)
+    rows, plain = rows[is_enough], plain[is_enough]
     told = np.minimum(np.column_stack([found.agreeing, found.exact])[rows], POINTS_ENOUGH)
     first, second = first[rows], second[rows]
     maps = maps_of(
         found.transforms[rows], mirrored[rows], turned[rows], frame_sizes(first), frame_sizes(second)
     )
-    return rows, terms(told, maps, first, second)
+    return rows, terms(told, maps, first, second, plain)
 
 
 def odds_of_hashes(
-    bits: NDArray[np.integer[Any]], maps: NDArray[np.float64], first: Records, second: Records
+    bits: NDArray[np.integer[Any]],
+    maps: NDArray[np.float64],
+    first: Records,
+    second: Records,
+    plain: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Return the odds (n,) of pictures to be copies, of hashes so many bits apart, under maps (n, 2, 3)."""
-    told = terms(bits, maps, first, second)
+    told = terms(bits, maps, first, second, plain)
     return np.where(_agreements(told) < HASH_AGREEMENT_LEAST, NEVER, _weighed(told, _HASH_WEIGHTS))
 
 
@@ -93,11 +102,20 @@ def are_worth_verifying(votes: NDArray[np.void], odds: NDArray[np.floating[Any]]
     return kept
 
 
+def plainness(first: Records, second: Records) -> NDArray[np.float64]:
+    """Return how plain (n,) the less plain picture of each pair is."""
+    plain: NDArray[np.float64] = np.minimum(plain_shares(first), plain_shares(second))
+    return plain
+
+
 def terms(
-    told: NDArray[np.integer[Any]], maps: NDArray[np.float64], first: Records, second: Records
+    told: NDArray[np.integer[Any]],
+    maps: NDArray[np.float64],
+    first: Records,
+    second: Records,
+    plain: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Return what is weighed (n, 11 or 12); told (n,) or (n, 2) are bits or key points."""
-    plain = np.minimum(plain_shares(first), plain_shares(second))
     return np.column_stack([told, likeness(maps, first, second), plain, np.ones(len(told))])
 
 

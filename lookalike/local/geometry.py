@@ -20,6 +20,11 @@ APART = 16.0
 LEVEL_LOG = 0.33647223662121295
 """Natural logarithm of 1.4, the scale between levels."""
 STEP = 2 * math.pi / 256
+# Looked up, as each pair of matches asks for them.
+_COS, _SIN = np.cos(np.arange(256) * STEP), np.sin(np.arange(256) * STEP)
+_MOST_LEVELS = 30
+_SCALES = np.exp(LEVEL_LOG * 0.5 * np.arange(-_MOST_LEVELS, _MOST_LEVELS + 1))
+"""Of the sums of two differences of levels, which a place has four bits for."""
 
 
 @compiled
@@ -60,16 +65,17 @@ def agree(a: int, b: int, c: int, d: int) -> bool:
     ex, ey = place_x(d) - place_x(b), place_y(d) - place_y(b)
     if dx * dx + dy * dy <= APART * APART or ex * ex + ey * ey <= APART * APART:
         return False
-    scale = math.exp(LEVEL_LOG * 0.5 * (levels + other_levels))
+    scale = _SCALES[levels + other_levels + _MOST_LEVELS]
     limit = SHIFT_LIMIT + SHIFT_SHARE * scale * math.sqrt(dx * dx + dy * dy)
-    return _within(scale, turn, dx, dy, ex, ey, limit) and _within(scale, other_turn, dx, dy, ex, ey, limit)
+    is_near = _within(scale, turn, dx, dy, ex, ey, limit)
+    return is_near and _within(scale, other_turn, dx, dy, ex, ey, limit)
 
 
 @compiled
 def _within(scale: float, turn: int, dx: float, dy: float, ex: float, ey: float, limit: float) -> bool:
-    cos, sin = scale * math.cos(turn * STEP), scale * math.sin(turn * STEP)
+    cos, sin = scale * _COS[turn], scale * _SIN[turn]
     off_x, off_y = cos * dx - sin * dy - ex, sin * dx + cos * dy - ey
-    return off_x * off_x + off_y * off_y <= limit * limit
+    return bool(off_x * off_x + off_y * off_y <= limit * limit)
 
 
 @compiled

@@ -24,9 +24,9 @@ STIFFNESS = 0.5
 GAIN_LEAST = 0.1
 OVERLAP_LEAST = 40
 _MOVES, _UNKNOWNS = 6, 8
-_LEVELS = 16.0
-_TOGETHER = 1000
-"""Pixels whose terms are summed at a time: they stay in the nearest cache."""
+_LEVELS = 8.0
+_TOGETHER = 512
+"""Pixels whose terms are summed at a time: products of so many of (255 * _LEVELS) ** 2 fit into 32 bits."""
 
 
 @compiled
@@ -84,15 +84,15 @@ def move(a: Image, b: Image, step: Map) -> None:
 def _summed(a: Image, b: Image, step: Map) -> tuple[NDArray[np.float64], int]:
     """Return the sums of all products of two terms, below the diagonal, and of how many pixels.
 
-    Terms are what stands before each unknown, and last what the second shows, in whole sixteenths of gray
+    Terms are what stands before each unknown, and last what the second shows, in whole eighths of gray
     levels: sums of such are exact, in whatever order a machine adds them.
     """
     height, width = a.shape
     unit, half = 2.0 / max(a.shape), np.float32(0.5)
     between, whole = room(width)
     seen, places = np.empty((4, _TOGETHER + width), np.float32), np.empty((2, _TOGETHER + width))
-    terms = np.empty((_UNKNOWNS + 1, _TOGETHER + width), np.int32)
-    terms[7] = np.int32(_LEVELS)
+    terms = np.empty((_UNKNOWNS + 1, _TOGETHER + width), np.int16)
+    terms[7] = np.int16(_LEVELS)
     sums = np.zeros((_UNKNOWNS + 1, _UNKNOWNS + 1))
     waiting = count = 0
     for y in range(1, height - 1):
@@ -114,7 +114,7 @@ def _summed(a: Image, b: Image, step: Map) -> tuple[NDArray[np.float64], int]:
 
 @compiled
 def _write_terms(
-    seen: NDArray[np.float32], places: NDArray[np.float64], count: int, out: NDArray[np.int32]
+    seen: NDArray[np.float32], places: NDArray[np.float64], count: int, out: NDArray[np.int16]
 ) -> None:
     """Write the terms of so many pixels, of gradients, levels and levels of the second, and where they are."""
     for direction in range(2):
@@ -126,29 +126,35 @@ def _write_terms(
 
 
 @compiled
-def _write(levels: NDArray[np.float32], count: int, out: NDArray[np.int32]) -> None:
+def _write(levels: NDArray[np.float32], count: int, out: NDArray[np.int16]) -> None:
     for k in range(count):
-        out[k] = np.int32(levels[k] * np.float32(_LEVELS))
+        out[k] = np.int16(levels[k] * np.float32(_LEVELS))
 
 
 @compiled
 def _write_product(
-    levels: NDArray[np.float32], places: NDArray[np.float64], count: int, out: NDArray[np.int32]
+    levels: NDArray[np.float32], places: NDArray[np.float64], count: int, out: NDArray[np.int16]
 ) -> None:
     for k in range(count):
-        out[k] = np.int32(levels[k] * np.float32(_LEVELS) * places[k])
+        out[k] = np.int16(levels[k] * np.float32(_LEVELS) * places[k])
 
 
 @compiled
-def _add_products(terms: NDArray[np.int32], count: int, sums: NDArray[np.float64]) -> None:
-    for row in range(len(terms)):
-        one = terms[row]
-        for column in range(row + 1):
-            other = terms[column]
-            told = np.int64(0)
-            for k in range(count):
-                told += np.int64(one[k]) * np.int64(other[k])
-            sums[row, column] += told
+def _add_products(terms: NDArray[np.int16], count: int, sums: NDArray[np.float64]) -> None:
+    for start in range(0, count, _TOGETHER):
+        end = min(count, start + _TOGETHER)
+        for row in range(len(terms)):
+            for column in range(row + 1):
+                sums[row, column] += _product(terms[row, start:end], terms[column, start:end])
+
+
+@compiled
+def _product(one: NDArray[np.int16], other: NDArray[np.int16]) -> int:
+    """In 32 bits: machines multiply and add thirty-two such pairs at a time."""
+    told = np.int32(0)
+    for k in range(len(one)):
+        told = np.int32(told + np.int32(one[k]) * np.int32(other[k]))
+    return int(told)
 
 
 @compiled

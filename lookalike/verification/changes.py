@@ -156,9 +156,7 @@ def describe(
     )
 
 
-def _drawn_on(
-    one: NDArray[np.uint8], pixels: Mask, changed: Mask, mask: Mask
-) -> tuple[float, float, float]:
+def _drawn_on(one: NDArray[np.uint8], pixels: Mask, changed: Mask, mask: Mask) -> tuple[float, float, float]:
     """Shares of what changed in colours that this picture has nowhere else: all, and in even areas; then
     of even areas, by whole cells."""
     is_even, total = tones.even(one), int(np.count_nonzero(pixels))
