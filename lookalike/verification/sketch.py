@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -41,7 +42,7 @@ class Sketch:
     thumbnail: Image
     plain: float
     is_flat: bool
-    _gray: NDArray[np.uint8]
+    _gray: Callable[[], NDArray[np.uint8]]
 
     @property
     def is_blank(self) -> bool:
@@ -51,11 +52,11 @@ class Sketch:
     @cached_property
     def pixels(self) -> Image:
         """The proxy at about PIXELS; hashes tell most pairs apart before anybody asks for it."""
-        return _shrunk(self._gray)
+        return _shrunk(self._gray())
 
 
-def sketch(record: Any, gray: NDArray[np.uint8]) -> Sketch:
-    """Return the sketch of a FEATURES record and its proxy in gray."""
+def sketch(record: Any, gray: Callable[[], NDArray[np.uint8]]) -> Sketch:
+    """Return the sketch of a FEATURES record and its proxy in gray, which is read when first asked for."""
     local = record["local"]
     both = np.array([local, local], LOCAL)
     hashes = np.concatenate([record["whole"], record["regions"], record["trimmed"][None]])
@@ -74,9 +75,9 @@ def sketch(record: Any, gray: NDArray[np.uint8]) -> Sketch:
 
 
 def _shrunk(gray: NDArray[np.uint8]) -> Image:
-    scale = math.sqrt(PIXELS / gray.size)
-    if scale >= 1:
-        return gray.astype(np.float32)
+    scale = min(1.0, math.sqrt(PIXELS / gray.size))
     height, width = gray.shape
     size = max(SIDE_LEAST, round(width * scale)), max(SIDE_LEAST, round(height * scale))
-    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.float32)
+    if size != (width, height):
+        gray = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return gray.astype(np.float32)

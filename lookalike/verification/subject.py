@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lookalike.levels import most_of_one_tone
 from lookalike.verification.keypoints import Keypoints, detect, mirrored
 from lookalike.verification.pixels import PixelDigest, digest
+from lookalike.verification.sketch import PIXELS as SKETCH_PIXELS
 from lookalike.verification.sketch import Sketch, sketch
 
 # All proxies are brought to this area: long strips keep their detail, and memory stays bounded.
@@ -36,12 +37,23 @@ class Subject:
 
 @dataclass
 class Prepared:
-    """A subject with its proxy decoded; key points and pixel digest are made when first asked for."""
+    """A subject and all that is derived from it, each when first asked for.
+
+    `changed` are pixels other than the proxy's: turned over, straightened, or in another light.
+    """
 
     subject: Subject
-    pixels: NDArray[np.uint8] = field(repr=False)
+    changed: NDArray[np.uint8] | None = field(default=None, repr=False)
     _halved: list[NDArray[np.uint8]] = field(default_factory=list, repr=False)
     _halved_gray: list[NDArray[np.uint8]] = field(default_factory=list, repr=False)
+
+    @cached_property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The proxy's pixels (h, w, 3), or those that it was changed to."""
+        if self.changed is not None:
+            return self.changed
+        # OpenCV's reading of a proxy is Pillow's to the bit, in two thirds of its time.
+        return _resized(_read(self.subject.proxy, cv2.IMREAD_COLOR_RGB))
 
     @property
     def record(self) -> Any:
@@ -76,7 +88,16 @@ class Prepared:
     @cached_property
     def sketch(self) -> Sketch:
         """What a first look needs."""
-        return sketch(self.record, self.gray)
+        return sketch(self.record, self._small_gray)
+
+    def _small_gray(self) -> NDArray[np.uint8]:
+        """The picture in gray: where half a side has pixels enough for a sketch, no more is read of the proxy."""
+        if self.changed is not None:
+            return self.gray
+        width, height = self.full_size
+        is_large = width * height >= 4 * SKETCH_PIXELS
+        how = cv2.IMREAD_REDUCED_GRAYSCALE_2 if is_large else cv2.IMREAD_GRAYSCALE
+        return _read(self.subject.proxy, how)
 
     @cached_property
     def plain(self) -> float:
@@ -110,10 +131,12 @@ class Prepared:
 
 
 def prepare(subject: Subject) -> Prepared:
-    """Decode the proxy once; the result may be kept for all comparisons of this picture."""
-    # OpenCV's reading of a proxy is Pillow's to the bit, in two thirds of its time.
-    pixels = cv2.imdecode(np.frombuffer(subject.proxy, np.uint8), cv2.IMREAD_COLOR_RGB)
-    return Prepared(subject, _resized(np.asarray(pixels, np.uint8)))
+    """Return what comparisons ask of a picture; it may be kept for all of them."""
+    return Prepared(subject)
+
+
+def _read(proxy: bytes, how: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.imdecode(np.frombuffer(proxy, np.uint8), how), np.uint8)
 
 
 def _resized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
