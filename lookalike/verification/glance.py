@@ -25,7 +25,7 @@ from lookalike.verification.places import FAR, Places, places
 from lookalike.verification.sketch import Sketch
 from lookalike.verification.sketch_agreement import OVERLAP, STRONG_TILES, measure
 
-ODDS_LEAST, ODDS_LEAST_OF_PHOTOS = -1.1, -6.0
+ODDS_LEAST, ODDS_LEAST_OF_PHOTOS = -0.8, -6.0
 """Logarithms of the odds; pairs below are not compared any further."""
 PLAIN = 0.25
 """How plain both pictures are of which templates are made. There are few photos to compare, and a large logo
