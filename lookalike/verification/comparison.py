@@ -27,7 +27,7 @@ from lookalike.verification.geometry import corners
 from lookalike.verification.glance import SHOWN, Glance, glance
 from lookalike.verification.grain import NO_GRAIN, Grain, compared
 from lookalike.verification.identity import have_same_pixels
-from lookalike.verification.inspection import SIDE, Inspection, inspect, inspect_untouched, offset
+from lookalike.verification.inspection import SIDE, Graphic, Inspection, inspect, inspect_untouched, offset
 from lookalike.verification.laid_over import is_laid_over
 from lookalike.verification.left_alone import is_left_alone
 from lookalike.verification.overlap import overlap
@@ -268,8 +268,7 @@ def _described(
         "grain": _figures(checked.grain),
         "changes": _figures(changes) | {"boxes": [list(box) for box in changes.boxes]},
         "motion": _figures(seen.motion),
-        "ink": _figures(seen.ink),
-        "recolouring": _figures(seen.recolouring),
+        **_graphic_evidence(seen.graphic),
         "veil": _figures(seen.veil),
         "relit": checked.is_relit,
         "shared_detail": seen.shared_detail,
@@ -352,6 +351,12 @@ def _keypoint_evidence(first: Prepared, second: Prepared, checked: Checked) -> d
         "alignment": alignment.kind,
         "slant": round(checked.slant, 4),
     }
+
+
+def _graphic_evidence(graphic: Graphic | None) -> dict[str, Any]:
+    """What was asked of graphics; None where it was not."""
+    asked = vars(graphic) if graphic else {}
+    return {name: _figures(asked[name]) if name in asked else None for name in ("ink", "recolouring")}
 
 
 def _figures(found: Any) -> dict[str, Any]:

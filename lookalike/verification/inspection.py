@@ -27,6 +27,30 @@ CLOSE_ENOUGH = 0.1  # px
 COARSE = 20  # quality of JPEG
 
 
+@dataclass(frozen=True)
+class Graphic:
+    """What is asked of graphics only, and only where their changed regions leave it open."""
+
+    seen: _Laid
+
+    @cached_property
+    def moved(self) -> list[Cells]:
+        """Cells with the second moved by a pixel each way: thin lines take no map that is off by one."""
+        first, second = self.seen.planes.first, self.seen.planes.second
+        steps = ((0, 1), (0, -1), (1, 1), (1, -1))
+        return [cells(first, np.roll(second, step, axis), self.seen.common.mask) for axis, step in steps]
+
+    @cached_property
+    def ink(self) -> Ink:
+        """Whether the strokes are the same."""
+        return compared([self.seen.fine, *self.moved])
+
+    @cached_property
+    def recolouring(self) -> Recolouring:
+        """Whether colours are."""
+        return recoloured(self.seen.common)
+
+
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """What differs, and the map from the second's proxy to the first's that it was seen under."""
@@ -36,9 +60,18 @@ class Inspection:
     motion: Motion = field(default_factory=Motion)
     sharpness: float = 0.0  # logarithm of how much sharper the first is
     shared_detail: float = 0.0  # 0 to 100
-    ink: Ink = field(default_factory=Ink)  # of graphics only, as their recolouring
-    recolouring: Recolouring = field(default_factory=Recolouring)
     veil: Veil = field(default_factory=Veil)
+    graphic: Graphic | None = None
+
+    @property
+    def ink(self) -> Ink:
+        """Of graphics, whether the strokes are the same."""
+        return self.graphic.ink if self.graphic else Ink()
+
+    @property
+    def recolouring(self) -> Recolouring:
+        """Of graphics, whether colours are the same."""
+        return self.graphic.recolouring if self.graphic else Recolouring()
 
 
 def inspect(first: Prepared, second: Prepared, alignment: Alignment) -> Inspection:
@@ -48,21 +81,17 @@ def inspect(first: Prepared, second: Prepared, alignment: Alignment) -> Inspecti
         return Inspection(matrix)
     changed, noise = changed_cells(seen.fine, seen.windows)
     plain = plain_share(seen.common)
-    ink, recolouring = Ink(), Recolouring()
-    if plain >= PLAIN:
-        moved = _moved(seen)
-        ink, recolouring = compared([seen.fine, *moved]), recoloured(seen.common)
-        if alignment.kind != "frame" and changed.any():
-            changed &= _changed_wherever(moved)
+    graphic = Graphic(seen) if plain >= PLAIN else None
+    if graphic and alignment.kind != "frame" and changed.any():
+        changed &= _changed_wherever(graphic.moved)
     return Inspection(
         matrix,
         describe(seen.common, seen.planes, seen.fine, changed, noise, plain),
         _motion(first, second, seen, changed, plain),
         seen.planes.sharpness,
         shared_detail(seen.fine, changed),
-        ink,
-        recolouring,
         veiled(cells(*blurred(seen.common), seen.common.mask)) if changed.any() else Veil(),
+        graphic,
     )
 
 
@@ -118,13 +147,6 @@ def _motion(first: Prepared, second: Prepared, seen: _Laid, changed: Mask, plain
     if is_coarse and not is_graphic:
         return Motion()
     return residual_motion(seen.windows, seen.correction, changed, is_graphic=is_graphic)
-
-
-def _moved(seen: _Laid) -> list[Cells]:
-    """Cells with the second moved by a pixel each way: thin lines take no map that is off by one."""
-    first, second = seen.planes.first, seen.planes.second
-    steps = ((0, 1), (0, -1), (1, 1), (1, -1))
-    return [cells(first, np.roll(second, step, axis), seen.common.mask) for axis, step in steps]
 
 
 def _changed_wherever(moved: list[Cells]) -> Mask:
