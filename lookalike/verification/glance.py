@@ -27,7 +27,7 @@ from lookalike.verification.sketch_agreement import OVERLAP, STRONG_TILES, measu
 
 ODDS_LEAST, ODDS_LEAST_OF_PHOTOS = -0.8, -6.0
 """Logarithms of the odds; pairs below are not compared any further."""
-PLAIN = 0.25
+PLAIN = 0.34
 """How plain both pictures are of which templates are made. There are few photos to compare, and a large logo
 leaves little of one that agrees."""
 _OF_RECORDS = ("agreeing", "exact", "frame_bits", "region_bits", "plain")
