@@ -116,7 +116,7 @@ def _summed(a: Image, b: Image, step: Map) -> tuple[NDArray[np.float64], int]:
 def _write_terms(
     seen: NDArray[np.float32], places: NDArray[np.float64], count: int, out: NDArray[np.int16]
 ) -> None:
-    """Write the terms of so many pixels, of gradients, levels and levels of the second, and where they are."""
+    """Write the terms of so many pixels: of gradients, levels of both pictures, and where they are."""
     for direction in range(2):
         _write(seen[direction], count, out[3 * direction])
         for axis in range(2):

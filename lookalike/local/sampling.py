@@ -15,7 +15,7 @@ _EDGE = 1.001
 
 @compiled
 def laid(shape: tuple[int, int], image: Image, step: Map) -> tuple[Image, int]:
-    """Return the image at each pixel of a picture of this shape, NaN where it has none, and how many it has."""
+    """Return the image at the pixels of a picture of this shape, NaN outside, and how many are inside."""
     out = np.full(shape, np.nan, np.float32)
     between, whole = room(shape[1])
     count = 0
@@ -34,7 +34,7 @@ def room(width: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
 
 @compiled
 def span(image: Image, step: Map, y: int, first: int, last: int) -> tuple[int, int]:
-    """Return from where to where, of the pixels of a row, the map leads into the image: they are neighbours."""
+    """Return from where to where, of the pixels of a row, the map leads into the image."""
     while first < last and not _is_inside(image, step, first, y):
         first += 1
     while first < last and not _is_inside(image, step, last - 1, y):

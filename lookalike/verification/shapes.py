@@ -31,7 +31,7 @@ def foreign_share(pixels: Pixels, is_even: Mask, changed: Mask, mask: Mask) -> f
 
 @compiled
 def _parted(pixels: Pixels, is_even: Mask, changed: Mask, mask: Mask) -> tuple[Pixels, Pixels, int]:
-    """Return the even ones (3, n) of the changed cells, every other one (3, m) elsewhere, and how many changed."""
+    """Return the even pixels (3, n) of changed cells, half of the others (3, m), and how many changed."""
     chosen, others = np.empty((2, 3, mask.size), np.uint8)
     chosen_count = other_count = total = 0
     for y in range(mask.shape[0]):
@@ -97,7 +97,7 @@ def _step(red: int, green: int, blue: int) -> int:
 
 @compiled
 def _near(pixels: Pixels, centre: NDArray[np.float64]) -> Mask:
-    """Which pixels (3, n) are within NEAR levels of the colour; in bytes, eight times as fast as in floats."""
+    """Which pixels (3, n) are within NEAR levels of the colour; in bytes it is eight times as fast."""
     near = np.ones(pixels.shape[1], np.bool_)
     for channel in range(3):
         least = np.uint8(max(0.0, math.ceil(centre[channel] - NEAR)))

@@ -91,7 +91,7 @@ class Prepared:
         return sketch(self.record, self._small_gray)
 
     def _small_gray(self) -> NDArray[np.uint8]:
-        """The picture in gray: where half a side has pixels enough for a sketch, no more is read of the proxy."""
+        """The picture in gray; where half its sides are enough for a sketch, no more is read of the proxy."""
         if self.changed is not None:
             return self.gray
         width, height = self.full_size
