@@ -6,7 +6,9 @@ Copies: photos of the tuning half under PATH and drawn pictures of even layouts,
 parts of photos, and drawn pictures of a few templates (benchmarks/candidates.py, with other words than are
 measured there). Only what is doubtful counts: neither very near nor of many votes. One logistic regression
 learns of pairs found by their hashes, one of pairs found by votes; a copy of a photo counts for three of a
-drawn picture, as those are what people miss.
+drawn picture, as those are what people miss. The weights of votes that are shipped were learned with others:
+hard copies and other photos counted for three and four, and only copies that a glance passes and verification
+proves. So this prints weights near them, and not the same.
 """
 
 from __future__ import annotations
