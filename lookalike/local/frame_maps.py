@@ -33,7 +33,7 @@ def maps_of(
     for k in range(len(maps)):
         if turned[k]:
             _between(transforms[k], mirrored[k], others[k], sizes[k], maps[k])
-            maps[k] = undone(maps[k], maps[k, 0, 0] * maps[k, 1, 1] - maps[k, 0, 1] * maps[k, 1, 0])
+            maps[k] = undone(maps[k])
         else:
             _between(transforms[k], mirrored[k], sizes[k], others[k], maps[k])
     return maps

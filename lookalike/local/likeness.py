@@ -76,18 +76,17 @@ def _measure(
     for k in range(len(out)):
         a, b = _image(thumbnails[k], sizes[k]), _image(others[k], other_sizes[k])
         step = between_pixels(maps[k], a, b)
-        area = step[0, 0] * step[1, 1] - step[0, 1] * step[1, 0]
-        if _is_second_sharper(area, a, b):
-            _look(b, a, _rounded(undone(step, area)), out[k])
+        if _is_second_sharper(area(step), a, b):
+            _look(b, a, _rounded(undone(step)), out[k])
         else:
             _look(a, b, _rounded(step), out[k])
 
 
 @compiled
-def _is_second_sharper(area: float, a: Image, b: Image) -> bool:
+def _is_second_sharper(covered: float, a: Image, b: Image) -> bool:
     """Whether the second shows the scene larger; if both do alike, contents decide, not their order."""
-    if abs(abs(area) - 1) > 1e-6:
-        return bool(abs(area) > 1)
+    if abs(abs(covered) - 1) > 1e-6:
+        return bool(abs(covered) > 1)
     if len(a) != len(b):
         return len(a) > len(b)
     for one, other in zip(a.flat, b.flat):  # noqa: B905 (Numba knows no strict)
@@ -105,8 +104,7 @@ def _rounded(step: Map) -> Map:
 @compiled
 def _look(a: Image, b: Image, step: Map, out: NDArray[np.float32]) -> None:
     """Write all measures; the sharper one is a: at its pixels the other is sampled."""
-    area = abs(step[0, 0] * step[1, 1] - step[0, 1] * step[1, 0])
-    if area < MUCH_SMALLER:
+    if abs(area(step)) < MUCH_SMALLER:
         _register_and_compare(halved(a), b, of_half(step), out)
     else:
         _register_and_compare(a, b, step, out)
@@ -161,11 +159,17 @@ def between_frames(step: Map, a: Image, b: Image) -> Map:
 
 
 @compiled
-def undone(step: Map, area: float) -> Map:
-    """Return the map back; area is the determinant."""
-    back = np.empty((2, 3))
-    back[0, 0], back[0, 1] = step[1, 1] / area, -step[0, 1] / area
-    back[1, 0], back[1, 1] = -step[1, 0] / area, step[0, 0] / area
+def area(step: Map) -> float:
+    """Return the determinant: pixels that a pixel covers in the other picture, negative in a mirror."""
+    return float(step[0, 0] * step[1, 1] - step[0, 1] * step[1, 0])
+
+
+@compiled
+def undone(step: Map) -> Map:
+    """Return the map back."""
+    back, scale = np.empty((2, 3)), area(step)
+    back[0, 0], back[0, 1] = step[1, 1] / scale, -step[0, 1] / scale
+    back[1, 0], back[1, 1] = -step[1, 0] / scale, step[0, 0] / scale
     back[0, 2] = -(back[0, 0] * step[0, 2] + back[0, 1] * step[1, 2])
     back[1, 2] = -(back[1, 0] * step[0, 2] + back[1, 1] * step[1, 2])
     return back
@@ -175,8 +179,7 @@ def undone(step: Map, area: float) -> Map:
 def _stretch(step: Map) -> float:
     """The logarithm of the ratio of the lengths that the map gives the most and the least stretched line."""
     half = 0.5 * (step[:, 0] ** 2 + step[:, 1] ** 2).sum()
-    area = abs(step[0, 0] * step[1, 1] - step[0, 1] * step[1, 0])
-    rest = math.sqrt(max(half**2 - area**2, 0.0))
+    rest = math.sqrt(max(half**2 - area(step) ** 2, 0.0))
     return 0.5 * math.log((half + rest) / max(half - rest, 1e-9))
 
 

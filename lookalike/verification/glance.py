@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lookalike.compiled import compiled
 from lookalike.frames import Maps
 from lookalike.local.check import BITS_SURE
-from lookalike.local.likeness import between_frames, between_pixels, compare, of_half, undone
+from lookalike.local.likeness import area, between_frames, between_pixels, compare, of_half, undone
 from lookalike.local.registration import halved, move, register
 from lookalike.local.sampling import Image, Map
 from lookalike.verification import sketch_agreement
@@ -143,9 +143,9 @@ def _look(
     for k in range(len(maps)):
         a, b, between = thumbnail, other_thumbnail, maps[k]
         # At the pixels of the sharper one the other is sampled.
-        is_turned = abs(_area(between_pixels(between, pixels, others))) > 1
+        is_turned = abs(area(between_pixels(between, pixels, others))) > 1
         if is_turned:
-            a, b, between = b, a, undone(between, _area(between))
+            a, b, between = b, a, undone(between)
         start = between_pixels(between, a, b)
         moved = start.copy()
         register(a, b, moved)
@@ -166,7 +166,7 @@ def _look(
         if rank > best:
             best = rank
             out[:] = told[k]
-            place[:] = found if turned[k] else undone(found, _area(found))
+            place[:] = found if turned[k] else undone(found)
 
 
 @compiled
@@ -185,7 +185,7 @@ def _look_closer(a: Image, b: Image, step: Map, one: Image, other: Image, out: N
     Return the map from one to the other, in frames of side one.
     """
     finer = _finer(step, a, b, one, other)
-    if abs(_area(finer)) < MUCH_SMALLER:
+    if abs(area(finer)) < MUCH_SMALLER:
         one, finer = halved(one), of_half(finer)
     moved, told = finer.copy(), np.empty(len(out))
     move(one, other, moved)
@@ -195,11 +195,6 @@ def _look_closer(a: Image, b: Image, step: Map, one: Image, other: Image, out: N
     if told[STRONG_TILES] > out[STRONG_TILES]:
         out[:], moved = told, finer
     return between_frames(moved, one, other)
-
-
-@compiled
-def _area(step: Map) -> float:
-    return float(step[0, 0] * step[1, 1] - step[0, 1] * step[1, 0])
 
 
 @compiled

@@ -93,14 +93,9 @@ def _find_nearest(
             if bits <= radii[other, 0] and FAR - bits > found[kind]:
                 found[kind] = FAR - bits
                 if is_turned:
-                    _compose(seen_frames[one], _inverse(others_frames[other]), maps[kind])
+                    _compose(seen_frames[one], undone(others_frames[other]), maps[kind])
                 else:
-                    _compose(others_frames[other], _inverse(seen_frames[one]), maps[kind])
-
-
-@compiled
-def _inverse(frames: Map) -> Map:
-    return undone(frames, frames[0, 0] * frames[1, 1] - frames[0, 1] * frames[1, 0])
+                    _compose(others_frames[other], undone(seen_frames[one]), maps[kind])
 
 
 @compiled
