@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import cv2
@@ -88,16 +88,11 @@ class Prepared:
     @cached_property
     def sketch(self) -> Sketch:
         """What a first look needs."""
-        return sketch(self.record, self._small_gray)
-
-    def _small_gray(self) -> NDArray[np.uint8]:
-        """The picture in gray; where half its sides are enough for a sketch, no more is read of the proxy."""
+        # It holds nothing of this, which else only the garbage collector could free.
         if self.changed is not None:
-            return self.gray
-        width, height = self.full_size
-        is_large = width * height >= 4 * SKETCH_PIXELS
-        how = cv2.IMREAD_REDUCED_GRAYSCALE_2 if is_large else cv2.IMREAD_GRAYSCALE
-        return _read(self.subject.proxy, how)
+            gray = self.gray
+            return sketch(self.record, lambda: gray)
+        return sketch(self.record, partial(_small_gray, self.subject))
 
     @cached_property
     def plain(self) -> float:
@@ -133,6 +128,12 @@ class Prepared:
 def prepare(subject: Subject) -> Prepared:
     """Return what comparisons ask of a picture; it may be kept for all of them."""
     return Prepared(subject)
+
+
+def _small_gray(subject: Subject) -> NDArray[np.uint8]:
+    """The proxy in gray; where half its sides are enough for a sketch, no more is read of it."""
+    is_large = int(subject.record["width"]) * int(subject.record["height"]) >= 4 * SKETCH_PIXELS
+    return _read(subject.proxy, cv2.IMREAD_REDUCED_GRAYSCALE_2 if is_large else cv2.IMREAD_GRAYSCALE)
 
 
 def _read(proxy: bytes, how: int) -> NDArray[np.uint8]:

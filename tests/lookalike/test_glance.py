@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from random import Random
 
 import numpy as np
@@ -127,3 +128,14 @@ def test_a_caption_on_a_receipt_does_not_hide_it(receipts: list[Prepared]) -> No
     page = receipt(0).convert("RGB")
     ImageDraw.Draw(page).rectangle((30, 200, 200, 320), fill=(200, 30, 30))
     assert verify(receipts[0], prepared(page)).evidence["verdict"]["reason"] != OTHER_CONTENT
+
+
+def test_what_is_no_longer_compared_is_freed_at_once(receipts: list[Prepared]) -> None:
+    once = prepared(receipt(0))
+    for one in (once, once.negative):
+        verify(one, receipts[1])
+        assert one.sketch.pixels.size
+    kept = [weakref.ref(once), weakref.ref(once.negative)]
+    # A worker keeps a hundred of them, of a megabyte each: the collector does not know how large they are.
+    del one, once
+    assert [each() for each in kept] == [None, None]
