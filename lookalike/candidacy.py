@@ -1,4 +1,4 @@
-"""Why two images are candidates, or are not: their nearest hashes, and the votes of their key points."""
+"""Why two images are candidates, or are not: their nearest hashes and strips, and their key points' votes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from lookalike.features.coarse import coarse
 from lookalike.features.record import FEATURES, Flag, has_flag
 from lookalike.local import check
 from lookalike.local import join as local
+from lookalike.strips import RADIUS, strip_distance
 
 Hashes = NDArray[np.uint8]
 
@@ -28,8 +29,9 @@ def candidacy(a: np.void, b: np.void) -> dict[str, Any]:
     """Tell of two FEATURES records what makes them candidates; holds only what JSON can hold.
 
     `hash` is the comparison of hashes with the most bits to spare, or the least missing; None where one is
-    flat. `votes` are key points that agree on one place, at most 8; `thumbnails` how likely the thumbnails
-    show one picture there, from 0 to 1.
+    flat. `strips` tells of the strips along one side that differ least; None where there are none. `votes`
+    are key points that agree on one place, at most 8; `thumbnails` how likely the thumbnails show one picture
+    there, from 0 to 1.
     """
     both = np.array([a, b], FEATURES)
     found = [candidates(both, spec) for spec in plan(2)]
@@ -39,6 +41,7 @@ def candidacy(a: np.void, b: np.void) -> dict[str, Any]:
     return {
         "is_candidate": any(len(pairs) for pairs in found),
         "hash": None if has_flag(both, Flag.FLAT).any() else _nearest(a, b),
+        "strips": None if (apart := strip_distance(a, b)) is None else {"distance": apart, "limit": RADIUS},
         "votes": 0 if best is None else int(votes["votes"][best]),
         "votes_needed": check.VOTES_SURE,
         "thumbnails": None if best is None else _likelihood(float(odds[best])),

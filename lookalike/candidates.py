@@ -16,7 +16,8 @@ pairs for the other (docs/decisions/0011).
 
 Flat images take no part, as their hashes are noise: they are candidates of flat images of the same size and
 colour. Key points that look and lie alike (lookalike.local) find what has no region in common with the
-frame: smaller crops, any angle, pictures within pictures.
+frame: smaller crops, any angle, pictures within pictures. And strips along the same side that are nearly
+equal (lookalike.strips) find what a large logo left hardly anything of.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from lookalike.local import join as local
 from lookalike.local.likeness import plain_shares
 from lookalike.local.votes import merged_in_parts
 from lookalike.local.voting import VOTES_LEAST
+from lookalike.strips import strip_pairs
 
 Features = NDArray[np.void]
 Pairs = NDArray[np.int64]
@@ -89,7 +91,7 @@ def plan(image_count: int, new_count: int | None = None) -> list[dict[str, Any]]
     if first_new == image_count:
         return []
     old, new = _parts(range(first_new), _BLOCK_ROWS), _parts(range(first_new, image_count), _BLOCK_ROWS)
-    specs = [{"flat": True}]
+    specs: list[dict[str, Any]] = [{"flat": True}, {"strips": True}]
     for seen in old + new:
         for others in old + new if seen.start >= first_new else new:
             specs += _cut(seen, others)
@@ -102,7 +104,8 @@ def candidates(features: Features | Columns, spec: dict[str, Any], first_new: in
     A pair may come from several shards.
     """
     columns = features if isinstance(features, Columns) else Columns.of(features)
-    return _gathered(columns, spec, DEFAULT_MEMORY_BYTES, Gathering(len(columns), first_new)).pairs
+    gathering = Gathering(len(columns), first_new)
+    return _gathered(columns, spec, first_new, DEFAULT_MEMORY_BYTES, gathering).pairs
 
 
 def search(
@@ -117,14 +120,19 @@ def search(
     many, those within a hub are left out and the hub is named instead (lookalike.hubs).
     """
     columns = features if isinstance(features, Columns) else Columns.of(features)
-    return _gathered(columns, spec, memory_bytes, Gathering(len(columns), first_new, memory_bytes // 256))
+    gathering = Gathering(len(columns), first_new, memory_bytes // 256)
+    return _gathered(columns, spec, first_new, memory_bytes, gathering)
 
 
-def _gathered(columns: Columns, spec: dict[str, Any], memory_bytes: int, gathering: Gathering) -> Gathered:
+def _gathered(
+    columns: Columns, spec: dict[str, Any], first_new: int, memory_bytes: int, gathering: Gathering
+) -> Gathered:
     if "local" in spec:
         parts = _local_pairs(columns, spec["local"], memory_bytes)
     elif "flat" in spec:
         parts = _flat_pairs(columns)
+    elif "strips" in spec:
+        parts = strip_pairs(columns, first_new, memory_bytes)
     else:
         parts = _hash_pairs(columns, spec, memory_bytes)
     for i, j in parts:

@@ -18,9 +18,8 @@ REGIONS = range(ORIENTATION_COUNT, ORIENTATION_COUNT + REGION_COUNT)
 TRIMMED = ORIENTATION_COUNT + REGION_COUNT
 HASH_COUNT = TRIMMED + 1
 
-PLAIN = np.dtype(
-    [*((name, FEATURES[name]) for name in ("flags", "width", "height", "colour")), ("key_points", "u1")]
-)
+_COPIED = ("flags", "width", "height", "colour", "strips")
+PLAIN = np.dtype([*((name, FEATURES[name]) for name in _COPIED), ("key_points", "u1")])
 
 # One in so many rows: looked up one by one.
 _FEW = 8
@@ -52,7 +51,7 @@ class Columns:
         hashes[:, REGIONS.start : REGIONS.stop] = features["regions"]
         hashes[:, TRIMMED] = features["trimmed"]
         plain = np.empty(len(features), PLAIN)
-        for name in ("flags", "width", "height", "colour"):
+        for name in _COPIED:
             plain[name] = features[name]
         plain["key_points"] = features["local"]["count"]
         in_one_piece = np.ascontiguousarray(coarse(hashes).T)[None]

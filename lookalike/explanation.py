@@ -152,6 +152,8 @@ def _candidacy(found: dict[str, Any]) -> str:
             f"{nearest['coarse_distance']} of them in low frequencies, "
             f"the limits are {nearest['limit']} and {nearest['coarse_limit']}"
         )
+    if (strips := found["strips"]) is not None and strips["distance"] <= strips["limit"]:
+        told.append(f"the same strip along one side differs in {strips['distance']} bits of 63")
     if found["votes"]:
         told.append(
             f"{found['votes']} key points vote for one place, "

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 # Raised whenever the same bytes would give another record or proxy.
-EXTRACTOR_VERSION = 5
+EXTRACTOR_VERSION = 6
 # Raised whenever the same two images would give another comparison; includes the extractor.
-ENGINE_VERSION = 29
+ENGINE_VERSION = 30

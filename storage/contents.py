@@ -189,8 +189,18 @@ def _places_by_block(blocks: np.ndarray) -> dict[int, np.ndarray]:
 
 
 def _facts(session: Session, block_id: int) -> bytes:
-    data = session.scalars(select(FeatureBlock.data).where(FeatureBlock.id == block_id)).one()
-    return facts_of(np.frombuffer(data, FEATURES)).tobytes()
+    block = session.get_one(FeatureBlock, block_id)
+    return facts_of(_records(block.data, block.image_count).view(FEATURES)).tobytes()
+
+
+def _records(data: bytes, count: int) -> np.ndarray:
+    """Return the PLAIN records of a block; the fields that an older extractor did not know are zero."""
+    stored = np.frombuffer(data, np.dtype((np.void, len(data) // count)))
+    if stored.itemsize == PLAIN.itemsize:
+        return stored
+    records = np.zeros((count, PLAIN.itemsize), np.uint8)
+    records[:, : stored.itemsize] = stored.view(np.uint8).reshape(count, -1)
+    return records.view(PLAIN)[:, 0]
 
 
 def _gather(session: Session, content_ids: Sequence[int] | np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -202,13 +212,13 @@ def _gather(session: Session, content_ids: Sequence[int] | np.ndarray) -> tuple[
     keys: dict[int, str] = {}
     members = _places_by_block(blocks)
     for chunk in arrays.chunks(list(members), BLOCK_CHUNK):
-        query = select(FeatureBlock.id, FeatureBlock.data, FeatureBlock.proxies_key)
+        query = select(FeatureBlock.id, FeatureBlock.data, FeatureBlock.image_count, FeatureBlock.proxies_key)
         found = session.execute(query.where(FeatureBlock.id.in_(chunk)), execution_options=IN_BINARY)
-        for block_id, data, key in found:
+        for block_id, data, count, key in found:
             keys[block_id] = key
             # Slices where they do: half the time for a whole collection.
             rows = _as_slice(members[block_id])
-            records[rows] = np.frombuffer(data, PLAIN)[_as_slice(slots[rows])]
+            records[rows] = _records(data, count)[_as_slice(slots[rows])]
     if not np.array_equal(places, np.arange(len(wanted))):
         records, blocks = records[places], blocks[places]
     return records.view(FEATURES), [keys[block] for block in blocks.tolist()]

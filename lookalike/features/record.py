@@ -23,7 +23,8 @@ class Flag(IntFlag):
     LOSSLESS = 16  # the format kept the pixels as they were given to it
 
 
-# Little-endian and packed, so that stored blocks mean the same on every machine.
+# Little-endian and packed, so that stored blocks mean the same on every machine. New fields come last: blocks
+# of an older extractor lack them, and are still read for their proxies.
 FEATURES = np.dtype(
     [
         # 256-bit DCT hashes under the 8 EXIF orientations; index k is orientation k + 1, index 0 as seen.
@@ -56,6 +57,8 @@ FEATURES = np.dtype(
         ("proxy_height", "<u2"),
         # Key points and a thumbnail: what finds crops, turns and overlays that no hash of a frame sees.
         ("local", LOCAL),
+        # Hashes of the strips along the left, right, upper and lower side; 0 where there is nothing to hash.
+        ("strips", "<u8", (4,)),
     ]
 )
 

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from lookalike import candidates as module
 from lookalike.candidates import KINDS, candidates, plan
 from lookalike.columns import TRIMMED, WHOLE, Columns
 from lookalike.features.coarse import coarse
 from lookalike.features.extraction import extract
-from lookalike.features.record import FEATURES, Flag
+from lookalike.features.record import FEATURES, Flag, has_flag
 from lookalike.hubs import Gathering, together
+from lookalike.strips import RADIUS
 from tests.pictures import jpeg, photo
 
 Pair = tuple[int, int]
@@ -66,6 +67,22 @@ def test_an_incremental_search_finds_what_a_full_one_does(collection: np.ndarray
     assert pairs(collection, first_new) == [(i, j) for i, j in pairs(collection) if j >= first_new]
 
 
+def test_a_texture_is_found_under_a_logo_by_what_is_left_beside_it() -> None:
+    """Nothing else of it is: the logo changes all hashes, and fine grain has no key point twice."""
+    random = np.random.default_rng(9)
+    tones = random.normal(120, 40, (12, 16)).clip(0, 255).astype(np.uint8)
+    folds = Image.fromarray(tones).resize((640, 480), Image.Resampling.BOX)
+    folds = folds.filter(ImageFilter.GaussianBlur(40))
+    grain = random.normal(0, 3, (480, 640))
+    cloth = Image.fromarray((np.asarray(folds) + grain).clip(0, 255).astype(np.uint8)).convert("RGB")
+    covered = cloth.copy()
+    covered.paste((240, 30, 60), (200, 150, 552, 414))
+    records = features(cloth, covered, photo(2))
+    assert pairs(records) == [(0, 1)]
+    records["strips"] = 0
+    assert pairs(records) == []
+
+
 def test_the_order_of_the_images_does_not_matter(collection: np.ndarray) -> None:
     order = np.random.default_rng(5).permutation(len(collection))
     moved = {tuple(sorted((int(order[i]), int(order[j])))) for i, j in pairs(collection[order])}
@@ -109,7 +126,12 @@ def drawn_records(seed: int, count: int) -> np.ndarray:
         flips = np.packbits(random.random((*shape[:-1], 256)) < random.choice([0.02, 0.2, 0.5]), axis=-1)
         records[name] = base ^ flips
     records["trimmed"] = base ^ np.packbits(random.random((count, 256)) < 0.1, axis=-1)
+    strips = random.integers(1, 1 << 63, dtype=np.uint64) ^ (
+        np.uint64(1) << random.integers(1, 64, (count, 4, 3), dtype=np.uint64)
+    ).sum(axis=2, dtype=np.uint64)
     records["flags"] = random.choice([0, int(Flag.HAS_TRIM), int(Flag.FLAT)], count, p=[0.6, 0.3, 0.1])
+    has_strip = (random.random((count, 4)) < 0.3) & ~has_flag(records, Flag.FLAT)[:, None]
+    records["strips"] = np.where(has_strip, strips, 0)
     return records
 
 
@@ -132,6 +154,10 @@ def slow_truth(records: np.ndarray) -> set[Pair]:
                 is_near = np.bitwise_count(bits).sum() <= kind.radius
                 if is_near and np.bitwise_count(coarse) <= kind.coarse_radius:
                     found.add((min(i, j), max(i, j)))
+    for i, j in itertools.combinations(range(len(records)), 2):
+        one, other = records["strips"][[i, j]]
+        if (np.bitwise_count(one ^ other)[(one != 0) & (other != 0)] <= RADIUS).any():
+            found.add((i, j))
     return found
 
 

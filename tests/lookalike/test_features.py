@@ -19,6 +19,8 @@ from lookalike.features.extraction import extract
 from lookalike.features.hashes import hash_of, oriented_hashes, reduced, turned_levels
 from lookalike.features.record import FEATURES, Flag
 from lookalike.features.regions import REGIONS, region_hashes
+from lookalike.features.waves import squashed
+from lookalike.strips import RADIUS
 from tests.pictures import jpeg, photo, png
 
 
@@ -203,10 +205,35 @@ def test_the_same_bytes_give_the_same_features_in_another_process() -> None:
 
 
 def test_region_hashes_do_not_depend_on_the_pictures_shape() -> None:
-    gray = np.asarray(photo(11, (512, 512)).convert("L"))
-    squashed = np.asarray(Image.fromarray(gray).resize((256, 512), Image.Resampling.BOX))
-    distances = np.bitwise_count(region_hashes(gray) ^ region_hashes(squashed)).sum(axis=1)
-    assert distances.max() <= 12
+    gray = photo(11, (512, 512)).convert("L")
+    one, other = (
+        region_hashes(squashed(np.asarray(each)))
+        for each in (gray, gray.resize((256, 512), Image.Resampling.BOX))
+    )
+    assert np.bitwise_count(one ^ other).sum(axis=1).max() <= 12
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (288, 0), (0, 216), (288, 216), (144, 108)])
+def test_a_logo_of_a_third_leaves_a_strip_as_it_was(corner: tuple[int, int]) -> None:
+    picture = photo(13, (640, 480))
+    covered = picture.copy()
+    covered.paste((30, 200, 90), (*corner, corner[0] + 352, corner[1] + 264))
+    one, other = (_record(each)["strips"] for each in (picture, covered.resize((400, 300))))
+    left, top = corner
+    # Left, right, top, bottom.
+    is_free = np.array([left, 288 - left, top, 216 - top]) >= 108
+    assert np.bitwise_count(one ^ other)[is_free].max() <= RADIUS
+    assert np.bitwise_count(one ^ _record(photo(14, (640, 480)))["strips"]).min() > RADIUS
+
+
+def test_paper_and_what_has_no_structure_have_no_strips() -> None:
+    page = Image.new("RGB", (300, 400), "white")
+    page.paste(photo(15, (200, 200)), (50, 100))
+    assert not _record(page)["strips"].any()
+    assert not _record(Image.new("RGB", (300, 400), "gray"))["strips"].any()
+    beside = photo(15, (500, 400))
+    beside.paste("white", (0, 0, 100, 400))
+    assert (_record(beside)["strips"] != 0).tolist() == [False, True, True, True]
 
 
 def test_reducing_is_what_imagehash_does() -> None:

@@ -9,6 +9,7 @@ from lookalike.errors import NotFound
 from lookalike.version import EXTRACTOR_VERSION
 from storage import contents
 from storage.db import Database
+from storage.models import FeatureBlock
 from tests.racing import race
 from tests.storage import samples
 from tests.storage.samples import sha256
@@ -44,6 +45,20 @@ def test_features_come_back_in_the_order_asked_for(database: Database) -> None:
         places = contents.proxy_places(session, [content_ids[250], content_ids[3]])
         assert places == [("proxies/200", 5000, 100), ("proxies/0", 300, 100)]
         assert len(contents.load_features(session, [])) == 0
+
+
+def test_what_an_older_extractor_stored_is_still_read(database: Database) -> None:
+    """Thumbnails are shown until the next job has looked at the pictures again."""
+    with database.transaction() as session:
+        found = contents.ensure_many(session, [(sha256(str(n)), 1) for n in range(3)])
+        content_ids = [found[sha256(str(n))] for n in range(3)]
+        block_id = samples.add_features(session, content_ids)
+        made = samples.records(3)
+        shorter = made.view(np.uint8).reshape(3, -1)[:, : made.itemsize - 32]
+        session.get_one(FeatureBlock, block_id).data = shorter.tobytes()
+    with database.reading() as session:
+        assert (contents.load_features(session, content_ids) == made).all()
+        assert contents.proxy_places(session, content_ids[1:2]) == [("proxies/0", 100, 100)]
 
 
 def test_a_content_without_features_is_named_an_error(database: Database) -> None:
