@@ -68,6 +68,9 @@ def vote_on(
             group = grouped[tables.ends[listed] - tables.counts[listed] : tables.ends[listed]]
             tables.counts[listed] = 0
             size = _fill(matches, group, sorted_hits, probes, lists, rarity)
+            if not _do_any_agree(matches, size):
+                continue
+            _fill_distances(matches, group[:size], sorted_hits, probes, lists)
             votes = _vote(matches, size, out.transforms[pairs])
             if votes >= VOTES_LEAST:
                 out.probing[pairs], out.listed[pairs], out.votes[pairs] = image, listed, votes
@@ -135,7 +138,7 @@ def _group(
 
 
 class Matches(NamedTuple):
-    """The hits of one pair of images, in the order of words."""
+    """The hits of one pair of images, in the order of words; distances once it is known that some agree."""
 
     probe: NDArray[np.int64]
     distance: NDArray[np.int64]
@@ -166,11 +169,30 @@ def _fill(
         matches.probe[k] = probe
         matches.place[k], matches.other[k] = probes.places[probe], lists.places[entry]
         matches.rarity[k] = rarity[probes.words[probe, 0]]
+    return size
+
+
+@compiled
+def _do_any_agree(matches: Matches, size: int) -> bool:
+    """Whether any two matches agree; those of one key point do not, as they are not apart."""
+    for a in range(size):
+        for b in range(a):
+            if agree(matches.place[a], matches.other[a], matches.place[b], matches.other[b]):
+                return True
+    return False
+
+
+@compiled
+def _fill_distances(
+    matches: Matches, group: NDArray[np.int64], hits: Hits, probes: Probes, lists: Lists
+) -> None:
+    """Write how far apart the matches are: descriptors of listed key points lie far from each other."""
+    for k in range(len(group)):
+        probe, entry = hits.probe[group[k]], hits.entry[group[k]]
         bits = np.uint64(0)
         for word in range(4):
             bits += popcount(probes.descriptors[probe, word] ^ lists.planes[word, entry])
         matches.distance[k] = bits
-    return size
 
 
 @compiled
