@@ -22,6 +22,9 @@ ROUNDS, TOLERANCE = 4, 0.08  # logarithm
 LEFT_OVER = 0.06  # typical logarithm that the light does not explain: of other contents much more
 LEAST_LIGHT, MOST_LIGHT = 0.25, 3.0  # logarithms, from the darkest to the lightest place
 
+# The powers of x and y in each term.
+_OF_X, _OF_Y = np.array([(i, j) for i in range(DEGREE + 1) for j in range(DEGREE + 1 - i)]).T
+
 Plane = NDArray[np.float64]
 
 
@@ -46,9 +49,7 @@ def relit(first: Prepared, second: Prepared, matrix: Matrix) -> Prepared | None:
     light, left = _fitted(terms, lighter[rows, columns])
     if left > LEFT_OVER:
         return None
-    across, down = (2 * np.arange(side) + 1.0 for side in second.size)
-    grid = np.meshgrid(across / width - 1, down / height - 1)
-    field = (_terms(grid[0].ravel(), grid[1].ravel()) @ light).reshape(height, width)
+    field = _field(light, width, height)
     if not LEAST_LIGHT < np.ptp(field) < MOST_LIGHT:
         return None
     lit = np.rint(np.clip((second.pixels + DARKEST) * np.exp(field)[..., None] - DARKEST, 0, 255))
@@ -57,8 +58,20 @@ def relit(first: Prepared, second: Prepared, matrix: Matrix) -> Prepared | None:
 
 def _terms(x: Plane, y: Plane) -> Plane:
     """All products of powers of x and y up to the DEGREE, as columns."""
-    powers = [(i, j) for i in range(DEGREE + 1) for j in range(DEGREE + 1 - i)]
-    return np.stack([x**i * y**j for i, j in powers], axis=1)
+    return _powers(x)[:, _OF_X] * _powers(y)[:, _OF_Y]
+
+
+def _field(light: Plane, width: int, height: int) -> Plane:
+    """The polynomial at each pixel (height, width), whose terms have these factors."""
+    factors = np.zeros((DEGREE + 1, DEGREE + 1))
+    factors[_OF_Y, _OF_X] = light
+    across, down = (_powers((2 * np.arange(side) + 1.0) / side - 1) for side in (width, height))
+    return down @ factors @ across.T
+
+
+def _powers(x: Plane) -> Plane:
+    """Powers 0 to DEGREE, as columns."""
+    return np.vander(x, DEGREE + 1, increasing=True)
 
 
 def _fitted(terms: Plane, values: Plane) -> tuple[Plane, float]:
