@@ -7,23 +7,33 @@ from collections.abc import Callable
 
 from lookalike.verification.subject import Prepared
 
-# A prepared subject takes up to about 1 MB.
-CAPACITY = 128
+WHOLE, SKETCHED = 128, 1024
+"""How many are kept with all that was derived from them, up to 1 MB each, and with their sketches, 0.1 MB."""
 
 
 class PreparedCache:
-    """Prepared subjects by content id, the least recently used go first."""
+    """Prepared subjects by content id. The least recently used keep only their sketches, then they go.
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
-        self._capacity = capacity
-        self._kept: OrderedDict[int, Prepared] = OrderedDict()
+    Most pairs end at a glance at two sketches; and the same picture comes again and again, as pairs are
+    ordered by what they share.
+    """
+
+    def __init__(self, whole: int = WHOLE, sketched: int = SKETCHED) -> None:
+        self._capacities = whole, sketched
+        self._whole: OrderedDict[int, Prepared] = OrderedDict()
+        self._sketched: OrderedDict[int, Prepared] = OrderedDict()
 
     def get(self, content_id: int, prepare: Callable[[int], Prepared]) -> Prepared:
         """Return the prepared subject, prepared now if it is not kept."""
-        if content_id in self._kept:
-            self._kept.move_to_end(content_id)
-            return self._kept[content_id]
-        prepared = self._kept[content_id] = prepare(content_id)
-        if len(self._kept) > self._capacity:
-            self._kept.popitem(last=False)
+        found = self._whole.pop(content_id, None) or self._sketched.pop(content_id, None)
+        prepared = self._whole[content_id] = found or prepare(content_id)
+        self._make_room()
         return prepared
+
+    def _make_room(self) -> None:
+        whole, sketched = self._capacities
+        if len(self._whole) > whole:
+            content_id, prepared = self._whole.popitem(last=False)
+            self._sketched[content_id] = prepared.sketched()
+        if len(self._sketched) > sketched:
+            self._sketched.popitem(last=False)

@@ -100,6 +100,12 @@ class Prepared:
         counts = np.bincount(self.gray.ravel(), minlength=256)
         return most_of_one_tone(counts, 1) / self.gray.size
 
+    def sketched(self) -> Prepared:
+        """The same subject, with nothing of what was derived from it but what a glance needs."""
+        kept, derived = Prepared(self.subject, self.changed), vars(self)
+        vars(kept).update({name: derived[name] for name in ("key", "sketch") if name in derived})
+        return kept
+
     def halved(self, times: int, *, is_gray: bool = False) -> NDArray[np.uint8]:
         """The proxy in colour or gray, halved `times` times; at most down to 8 px."""
         kept = self._halved_gray if is_gray else self._halved
