@@ -30,12 +30,14 @@ def warm() -> None:
     planner.warm()
     picture = _picture()
     turned = np.asarray(Image.fromarray(picture).rotate(9))
-    extracted = [extract(_png(each)) for each in (picture, picture, picture[:, ::-1], turned)]
+    covered = picture.copy()
+    covered[80:160, 100:220] = 255
+    extracted = [extract(_png(each)) for each in (picture, picture, picture[:, ::-1], turned, covered)]
     features = np.array([each.record for each in extracted], FEATURES)
-    first, same, _, other = (prepare(Subject(each.record, each.proxy)) for each in extracted)
-    # What lies frame on frame asks for less than what is found by key points.
-    verify(first, same)
-    verify(first, other)
+    first, same, _, other, changed = (prepare(Subject(each.record, each.proxy)) for each in extracted)
+    # What lies frame on frame asks for less than what is found by key points, and what changed for more.
+    for second in (same, other, changed):
+        verify(first, second)
     look(first.sketch, other.sketch, places(first.sketch, other.sketch))
     same_tiles(first.sketch.pixels, first.sketch.pixels, TILE)
     for new_count in (None, 1):

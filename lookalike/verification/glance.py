@@ -44,11 +44,15 @@ EXACT_ENOUGH = 11
 """Key points that lie exactly on one map: with so many pictures are compared whatever the sketches say."""
 MUCH_SMALLER = 0.5
 """Pixels of one that a pixel of the other covers: then that one is taken at half its size."""
+HOPELESS = -5.0
+"""Logarithm of the odds where a map is not moved yet: below, to move it wins two copies of plain pictures in
+five thousand. Photos are always moved: of those that share half of what they show it wins some."""
 LOOKED_CLOSER = 3
 """Places: more of them find hardly any more copies."""
 HARDLY_MOVED = 0.05
 """Pixels of a thumbnail: two places so near to each other are one."""
-_KNOWN, _SMALL = len(_OF_RECORDS), len(_OF_THUMBNAILS)
+_KNOWN, _PLAIN = len(_OF_RECORDS), _OF_RECORDS.index("plain")
+_SKETCHED = _KNOWN + len(_OF_THUMBNAILS)
 
 # What one more of each of the MEASURES is worth: of records, of thumbnails, of sketches; and the constant.
 _WEIGHTS = np.array(
@@ -88,7 +92,7 @@ class Glance:
     @property
     def odds(self) -> float:
         """Logarithm of the odds that one was made from the other."""
-        return float((self.measures * _WEIGHTS).sum()) + _CONSTANT
+        return float(_odds(self.measures))
 
     @property
     def is_promising(self) -> bool:
@@ -122,7 +126,7 @@ def look(first: Sketch, second: Sketch, found: Places) -> Glance:
     measures[2:_KNOWN] = found.frame_bits, found.region_bits, min(first.plain, second.plain)
     place = np.empty((2, 3))
     shown = first.thumbnail, second.thumbnail, first.pixels, second.pixels
-    _look(found.maps, *shown, measures[_KNOWN:], place)
+    _look(found.maps, *shown, measures, place)
     return Glance(measures, place)
 
 
@@ -136,9 +140,13 @@ def _look(
     out: NDArray[np.float64],
     place: Map,
 ) -> None:
-    """Write the measures where the two agree best, of those places where thumbnails agree best; and where."""
+    """Write the measures where the two agree best, of those places where thumbnails agree best; and where.
+
+    Those of records are there already.
+    """
     steps, turned = np.empty((2 * len(maps), 2, 3)), np.empty(2 * len(maps), np.bool_)
     told, ranks = np.empty((2 * len(maps), len(out))), np.empty(2 * len(maps))
+    told[:, :_KNOWN] = out[:_KNOWN]
     count = 0
     for k in range(len(maps)):
         a, b, between = thumbnail, other_thumbnail, maps[k]
@@ -153,16 +161,17 @@ def _look(
             if _is_among(step, is_turned, steps[:count], turned[:count]):
                 continue
             steps[count], turned[count] = step, is_turned
-            compare(a, b, step, told[count, :_SMALL])
-            ranks[count] = 0.5 * (told[count, 1] + told[count, 2]) * min(1.0, 2 * told[count, 0])
+            compare(a, b, step, told[count, _KNOWN:])
+            overlap, whole, tiles = told[count, _KNOWN], told[count, _KNOWN + 1], told[count, _KNOWN + 2]
+            ranks[count] = 0.5 * (whole + tiles) * min(1.0, 2 * overlap)
             count += 1
     best = -np.inf
     for k in np.argsort(-ranks[:count], kind="mergesort")[:LOOKED_CLOSER]:
         a, b, one, other = thumbnail, other_thumbnail, pixels, others
         if turned[k]:
             a, b, one, other = b, a, other, one
-        found = _look_closer(a, b, steps[k], one, other, told[k, _SMALL:])
-        rank = told[k, _SMALL + STRONG_TILES] * min(1.0, 2 * told[k, _SMALL + OVERLAP])
+        found = _look_closer(a, b, steps[k], one, other, told[k])
+        rank = told[k, _SKETCHED + STRONG_TILES] * min(1.0, 2 * told[k, _SKETCHED + OVERLAP])
         if rank > best:
             best = rank
             out[:] = told[k]
@@ -180,21 +189,31 @@ def _is_among(step: Map, is_turned: bool, steps: Maps, turned: NDArray[np.bool_]
 
 @compiled
 def _look_closer(a: Image, b: Image, step: Map, one: Image, other: Image, out: NDArray[np.float64]) -> Map:
-    """Register two sketches, of which the thumbnails lie on each other so, and write their measures.
+    """Write the measures of two sketches, of which the thumbnails lie on each other so.
 
-    Return the map from one to the other, in frames of side one.
+    Return the map from one to the other, in frames of side one: moved, where there is hope.
     """
     finer = _finer(step, a, b, one, other)
     if abs(area(finer)) < MUCH_SMALLER:
         one, finer = halved(one), of_half(finer)
-    moved, told = finer.copy(), np.empty(len(out))
-    move(one, other, moved)
-    measure(one, other, moved, out)
-    # A logo pulls the map away from where all else agrees.
-    measure(one, other, finer, told)
-    if told[STRONG_TILES] > out[STRONG_TILES]:
-        out[:], moved = told, finer
-    return between_frames(moved, one, other)
+    found = out[_SKETCHED:]
+    measure(one, other, finer, found)
+    if out[_PLAIN] < PLAIN or _odds(out) >= HOPELESS:
+        moved, told = finer.copy(), np.empty(len(found))
+        move(one, other, moved)
+        measure(one, other, moved, told)
+        # A logo pulls the map away from where all else agrees.
+        if told[STRONG_TILES] >= found[STRONG_TILES]:
+            found[:], finer = told, moved
+    return between_frames(finer, one, other)
+
+
+@compiled
+def _odds(measures: NDArray[np.float64]) -> float:
+    odds = _CONSTANT
+    for k in range(len(measures)):
+        odds += measures[k] * _WEIGHTS[k]
+    return odds
 
 
 @compiled

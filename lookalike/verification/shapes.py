@@ -24,9 +24,11 @@ Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 
+@compiled
 def foreign_share(pixels: Pixels, is_even: Mask, changed: Mask, mask: Mask) -> float:
     """Share of the changed cells' pixels in even areas of the colours that the others hardly have, 0 to 1."""
-    return _foreign(*_parted(pixels, is_even, changed, mask))
+    chosen, others, total = _parted(pixels, is_even, changed, mask)
+    return _foreign(chosen, others, total)
 
 
 @compiled
