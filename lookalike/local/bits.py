@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +19,11 @@ def distance(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> int:
 
 @compiled
 def distances_to(
-    descriptor: NDArray[np.uint64], planes: NDArray[np.uint64], first: int, size: int, out: NDArray[np.uint64]
+    descriptor: NDArray[np.uint64],
+    planes: NDArray[np.uint64],
+    first: int,
+    size: int,
+    out: NDArray[np.integer[Any]],
 ) -> None:
     """Write the distances to planes[:, first:first + size] into out: whole vectors, no branches."""
     a, b, c, d = planes[0], planes[1], planes[2], planes[3]

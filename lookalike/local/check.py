@@ -60,7 +60,9 @@ def terms_of_votes(
     votes: NDArray[np.void], first: Records, second: Records
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Recount votes (n,) VOTE; return the rows (k,) that are no chance, and what is weighed (k, 12)."""
-    one, other, mirrored = points_of(first), points_of(second), votes["mirrored"]
+    # A field of records is laid out otherwise than an array: the kernels would be compiled for both.
+    mirrored = np.ascontiguousarray(votes["mirrored"])
+    one, other = points_of(first), points_of(second)
     turned = are_turned(one, other)
     found = recounted(one, other, mirrored, turned)
     rows = np.flatnonzero(found.exact >= EXACT_LEAST)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.compiled import compiled
-from lookalike.local.bits import distance
+from lookalike.local.bits import distances_to
 from lookalike.local.geometry import APART, agree, fit, place_x, place_y
 from lookalike.local.record import ANGLES, DESCRIPTOR_BYTES, KEYPOINT_COUNT, Records
 from lookalike.local.vocabulary import as_words
@@ -23,7 +23,9 @@ RADIUS = 60
 EXACT = 5.0
 """Pixels of the frame that a key point lies off the map at most to count as exact."""
 FITS = 3
-_NOT_NEAR = RADIUS + 1
+_NUMBER_BITS = 8
+_NUMBER = (1 << _NUMBER_BITS) - 1
+_NOT_NEAR = RADIUS + 1 << _NUMBER_BITS
 
 
 class Points(NamedTuple):
@@ -121,21 +123,35 @@ def _match(
     others: NDArray[np.int64],
 ) -> int:
     """Write the places of key points that are nearest to each other; return how many there are."""
-    least, liked = np.full(len(one), _NOT_NEAR), np.zeros(len(one), np.int64)
-    other_least, other_liked = np.full(len(other), _NOT_NEAR), np.zeros(len(other), np.int64)
+    planes, distances = other_descriptors.T.copy(), np.empty(len(other), np.int64)
+    nearest, other_nearest = np.empty(len(one), np.int64), np.full(len(other), _NOT_NEAR)
     for i in range(len(one)):
-        for j in range(len(other)):
-            bits = distance(descriptors[i], other_descriptors[j])
-            if bits < least[i]:
-                least[i], liked[i] = bits, j
-            if bits < other_least[j]:
-                other_least[j], other_liked[j] = bits, i
+        distances_to(descriptors[i], planes, 0, len(other), distances)
+        nearest[i] = _nearest(distances)
+        _keep_nearer(distances, i, other_nearest)
     count = 0
     for i in range(len(one)):
-        if least[i] < _NOT_NEAR and other_liked[liked[i]] == i:
-            places[count], others[count] = one[i], other[liked[i]]
+        liked = nearest[i] & _NUMBER
+        if nearest[i] < _NOT_NEAR and other_nearest[liked] & _NUMBER == i:
+            places[count], others[count] = one[i], other[liked]
             count += 1
     return count
+
+
+# Bits and number of a key point in one integer: the least is the nearest, the first of those as near. Neither
+# loop branches, so that both are made into vectors.
+@compiled
+def _nearest(distances: NDArray[np.int64]) -> int:
+    nearest = _NOT_NEAR
+    for k in range(len(distances)):
+        nearest = min(nearest, distances[k] << _NUMBER_BITS | k)
+    return nearest
+
+
+@compiled
+def _keep_nearer(distances: NDArray[np.int64], number: int, kept: NDArray[np.int64]) -> None:
+    for k in range(len(distances)):
+        kept[k] = min(kept[k], distances[k] << _NUMBER_BITS | number)
 
 
 @compiled
