@@ -1,13 +1,15 @@
 """Candidates an image as a collection grows, and what finding and verifying them costs beside extraction.
 
-    python benchmarks/candidates.py PATH [--counts 1000 5000 15000] [--photos 0.6] [--at 1000000] [--json]
+    python benchmarks/candidates.py PATH [--counts 1000 5000 15000] [--photos 0.6] [--layouts 50]
+        [--at 1000000] [--json]
 
 The collection is mixed and holds no copies: parts of the photos under PATH that do not overlap (each is a
-picture of its own), and drawn documents, receipts, memes, charts, screenshots and icons, each kind from 50
-templates: layouts that differ in proportions and tint, filled with other words, lines and shapes. Smaller
-collections are parts of the largest. Candidates are those of the real joins, after the check on thumbnails.
-They are verified as by two workers that take turns at the shards of a job, with what each keeps prepared.
-What a larger collection costs is predicted: pairs, and so candidates and joins, grow with its square.
+picture of its own), and drawn documents, receipts, memes, charts, screenshots and icons, each kind in some
+layouts that differ in proportions and tint, filled with other words, lines and shapes. Smaller collections
+are parts of the largest. Candidates are those of the real joins, after the check on thumbnails. They are
+verified as by two workers that take turns at the shards of a job, with what each keeps prepared. What a
+larger collection costs is predicted: pairs, and so candidates and joins, grow with its square if its
+layouts are as many; if they grow with it, candidates an image stay as they are (measure that with --layouts).
 """
 
 from __future__ import annotations
@@ -53,7 +55,6 @@ from worker.prepared import PreparedCache
 from worker.stages.verifying import MOST_PAIRS
 
 COLUMNS, ROWS = 3, 4
-TEMPLATES = 50
 LEAST_SIDE = 96  # px of a part of a photo
 DRAWN = (
     templates.document,
@@ -64,6 +65,7 @@ DRAWN = (
     templates.icon,
 )
 WORKERS = 2
+LAYOUTS = 50  # of each kind that is drawn
 AT_FIRST_GLANCE = "other_content_in_the_same_places"
 
 Pairs = NDArray[np.int64]
@@ -84,15 +86,17 @@ def main() -> None:
     parser.add_argument("path", type=Path, help="a folder of photos, no two of which are copies")
     parser.add_argument("--counts", type=int, nargs="+", default=[1000, 5000, 15000])
     parser.add_argument("--photos", type=float, default=0.6, help="share of photos; the rest is drawn")
+    parser.add_argument("--layouts", type=int, default=LAYOUTS, help="of each kind that is drawn")
     parser.add_argument("--at", type=int, default=1_000_000, help="images to predict the cost for")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    collection = collected(options.path, max(options.counts), options.photos)
+    collection = collected(options.path, max(options.counts), options.photos, options.layouts)
     _measured(collection, 50)  # compiles the kernels
     measured = [_measured(collection, count) for count in sorted(options.counts)]
     pairs = _pairs(collection.features)[0]
     result = {
         "photos": options.photos,
+        "layouts": options.layouts,
         "extract_ms_per_image": round(collection.extract_ms, 3),
         "collections": measured,
         "candidates_by_kind": _by_kind(collection, pairs),
@@ -104,8 +108,8 @@ def main() -> None:
     print(json.dumps(result) if options.json else _table(result))
 
 
-def collected(path: Path, count: int, photos: float, seed: int = 1) -> Collection:
-    """Return so many pictures, a share of them photos."""
+def collected(path: Path, count: int, photos: float, layouts: int = LAYOUTS, seed: int = 1) -> Collection:
+    """Return so many pictures, a share of them photos, the rest drawn in so many layouts a kind."""
     rng = random.Random(seed)
     # As files at once: fifteen thousand pictures would fill the memory.
     parts = [_jpeg(part) for part in _parts(path)]
@@ -114,7 +118,7 @@ def collected(path: Path, count: int, photos: float, seed: int = 1) -> Collectio
     made = [("photo", part) for part in parts]
     for number in range(count - len(parts)):
         draw = DRAWN[number % len(DRAWN)]
-        made.append((draw.__name__, _jpeg(styled(draw(rng), number // len(DRAWN) % TEMPLATES))))
+        made.append((draw.__name__, _jpeg(styled(draw(rng), number // len(DRAWN) % layouts))))
     rng.shuffle(made)
     files = [file for _, file in made]
     extract(files[0])
@@ -129,9 +133,9 @@ def collected(path: Path, count: int, photos: float, seed: int = 1) -> Collectio
     )
 
 
-def styled(image: Image.Image, template: int) -> Image.Image:
-    """Return the picture in the proportions and the tint of a template."""
-    style = random.Random(template)
+def styled(image: Image.Image, layout: int) -> Image.Image:
+    """Return the picture in the proportions and the tint of a layout."""
+    style = random.Random(layout)
     across, down = style.uniform(0.6, 1.4), style.uniform(0.6, 1.4)
     size = round(image.width * across), round(image.height * down)
     paper = Image.new("RGB", size, tuple(style.randint(150, 255) for _ in range(3)))

@@ -187,7 +187,7 @@ def originals(options: argparse.Namespace) -> Iterator[Image.Image]:
     rng = random.Random(2)
     for number in range(options.layouts):
         drawn = [layouts.drawn(kind, 2 * number, number) for kind in layouts.KINDS]
-        drawn += [mixed.styled(draw(rng), rng.randrange(mixed.TEMPLATES)) for draw in mixed.DRAWN]
+        drawn += [mixed.styled(draw(rng), rng.randrange(mixed.LAYOUTS)) for draw in mixed.DRAWN]
         for image in drawn:
             image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
             yield image.convert("RGB")
