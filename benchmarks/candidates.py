@@ -8,8 +8,7 @@ picture of its own), and drawn documents, receipts, memes, charts, screenshots a
 layouts that differ in proportions and tint, filled with other words, lines and shapes. Smaller collections
 are parts of the largest. Candidates are those of the real joins, after the check on thumbnails. They are
 verified as by two workers that take turns at the shards of a job, with what each keeps prepared. What a
-larger collection costs is predicted: pairs, and so candidates and joins, grow with its square if its
-layouts are as many; if they grow with it, candidates an image stay as they are (measure that with --layouts).
+larger collection costs is predicted: pairs, and so candidates and joins, grow with its square.
 """
 
 from __future__ import annotations
