@@ -5,4 +5,4 @@ from __future__ import annotations
 # Raised whenever the same bytes would give another record or proxy.
 EXTRACTOR_VERSION = 6
 # Raised whenever the same two images would give another comparison; includes the extractor.
-ENGINE_VERSION = 31
+ENGINE_VERSION = 32

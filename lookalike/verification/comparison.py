@@ -28,7 +28,7 @@ from lookalike.verification.glance import SHOWN, Glance, glance
 from lookalike.verification.grain import NO_GRAIN, Grain, compared
 from lookalike.verification.identity import have_same_pixels
 from lookalike.verification.inspection import SIDE, Graphic, Inspection, inspect, inspect_untouched, offset
-from lookalike.verification.laid_over import is_laid_over
+from lookalike.verification.laid_over import is_laid_over, is_rest_untouched
 from lookalike.verification.left_alone import is_left_alone
 from lookalike.verification.overlap import overlap
 from lookalike.verification.perspective import straightened
@@ -255,6 +255,9 @@ def _described(
     seen = _seen(first, second, checked, verdict) if verdict.connects else Inspection(alignment.matrix)
     changes = seen.changes
     transform = describe(seen.matrix, checked.shares, agreement, first, second)
+    if changes.share > 0 and is_rest_untouched(changes, agreement):
+        # Tones were fitted over all of the picture, what was laid over it and all.
+        transform = dataclasses.replace(transform, gain=1.0, colour_shift=0.0)
     verdict = reconsidered(
         verdict, min(checked.shares), agreement, checked.grain, seen, mirrored=transform.mirrored
     )

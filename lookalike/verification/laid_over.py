@@ -35,7 +35,7 @@ def is_laid_over(agreement: Agreement, seen: Inspection) -> bool:
     is_sticker = changes.is_sticker and changes.drawn > DRAWN and changes.share < largest
     is_writing = bool(changes.boxes) and not changes.is_compact and changes.plain < PLAIN
     is_seen = changes.share < LARGEST_STICKER and agreement.good >= STILL_SEEN
-    if is_logo(changes) and _is_rest_untouched(changes, agreement):
+    if is_logo(changes) and is_rest_untouched(changes, agreement):
         return True
     if is_seen and is_sticker_on_graphic(changes, agreement):
         return True
@@ -61,10 +61,11 @@ def is_sticker_on_graphic(changes: Changes, agreement: Agreement) -> bool:
     # What was painted out of a photo with a plain ground shares no colours with what took its place, either.
     is_drawn = changes.plain >= DRAWN_ON or changes.foreign > HARDLY_FOREIGN
     is_graphic = changes.plain >= PLAIN and is_drawn
-    return is_graphic and is_foreign and _is_rest_untouched(changes, agreement)
+    return is_graphic and is_foreign and is_rest_untouched(changes, agreement)
 
 
-def _is_rest_untouched(changes: Changes, agreement: Agreement) -> bool:
+def is_rest_untouched(changes: Changes, agreement: Agreement) -> bool:
+    """Whether what did not change in structure is as it was, to the level."""
     return agreement.same > UNTOUCHED_REST * (1 - changes.share)
 
 

@@ -63,7 +63,10 @@ def test_what_was_done_to_a_copy_is_told_in_words() -> None:
     assert "turned counter-clockwise by 90°" in " ".join(
         explained(compared(scene(), scene().transpose(Image.Transpose.ROTATE_90)))
     )
-    assert "is changed, in 1 region" in " ".join(explained(compared(scene(), with_sticker(scene()))))
+    stuck = compared(scene(), with_sticker(scene()))
+    assert "is changed, in 1 region" in " ".join(explained(stuck))
+    # The rest is as it was: a sticker is no change of tone.
+    assert (stuck.transform["gain"], stuck.transform["colour_shift"]) == (1.0, 0.0)
 
 
 def test_why_two_pictures_do_not_match_is_told_in_words() -> None:
