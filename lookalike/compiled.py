@@ -8,6 +8,10 @@ from typing import Any, TypeVar, cast
 from numba import njit, types
 from numba.extending import intrinsic
 
+from lookalike.machine_code import watch_imports
+
+watch_imports()
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
