@@ -20,7 +20,8 @@ from lookalike.features.coarse import coarse
 from lookalike.features.record import FEATURES, Flag, has_flag
 from lookalike.local import check
 from lookalike.local import join as local
-from lookalike.strips import RADIUS, strip_distance
+from lookalike.local.unchanged import unchanged_shares
+from lookalike.strips import RADIUS, UNCHANGED_LEAST, strip_distance
 
 Hashes = NDArray[np.uint8]
 
@@ -29,9 +30,9 @@ def candidacy(a: np.void, b: np.void) -> dict[str, Any]:
     """Tell of two FEATURES records what makes them candidates; holds only what JSON can hold.
 
     `hash` is the comparison of hashes with the most bits to spare, or the least missing; None where one is
-    flat. `strips` tells of the strips along one side that differ least; None where there are none. `votes`
-    are key points that agree on one place, at most 8; `thumbnails` how likely the thumbnails show one picture
-    there, from 0 to 1.
+    flat. `strips` tells of the strips along one side that differ least, and how much of the thumbnails is
+    the same; None where there are none. `votes` are key points that agree on one place, at most 8;
+    `thumbnails` how likely the thumbnails show one picture there, from 0 to 1.
     """
     both = np.array([a, b], FEATURES)
     found = [candidates(both, spec) for spec in plan(2)]
@@ -41,11 +42,22 @@ def candidacy(a: np.void, b: np.void) -> dict[str, Any]:
     return {
         "is_candidate": any(len(pairs) for pairs in found),
         "hash": None if has_flag(both, Flag.FLAT).any() else _nearest(a, b),
-        "strips": None if (apart := strip_distance(a, b)) is None else {"distance": apart, "limit": RADIUS},
+        "strips": _strips(a, b, float(unchanged_shares(both["local"][:1], both["local"][1:])[0])),
         "votes": 0 if best is None else int(votes["votes"][best]),
         "votes_needed": check.VOTES_SURE,
         "thumbnails": None if best is None else _likelihood(float(odds[best])),
         "thumbnails_needed": _likelihood(check.VOTE_ODDS_LEAST),
+    }
+
+
+def _strips(a: np.void, b: np.void, unchanged: float) -> dict[str, Any] | None:
+    if (distance := strip_distance(a, b)) is None:
+        return None
+    return {
+        "distance": distance,
+        "limit": RADIUS,
+        "unchanged": round(unchanged, 3),
+        "unchanged_needed": UNCHANGED_LEAST,
     }
 
 

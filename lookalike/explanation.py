@@ -153,7 +153,10 @@ def _candidacy(found: dict[str, Any]) -> str:
             f"the limits are {nearest['limit']} and {nearest['coarse_limit']}"
         )
     if (strips := found["strips"]) is not None and strips["distance"] <= strips["limit"]:
-        told.append(f"the same strip along one side differs in {strips['distance']} bits of 63")
+        told.append(
+            f"the same strip along one side differs in {strips['distance']} bits of 63, "
+            f"and {strips['unchanged']:.0%} of the thumbnails is the same"
+        )
     if found["votes"]:
         told.append(
             f"{found['votes']} key points vote for one place, "

@@ -74,7 +74,7 @@ def _measure(
     out: NDArray[np.float32],
 ) -> None:
     for k in range(len(out)):
-        a, b = _image(thumbnails[k], sizes[k]), _image(others[k], other_sizes[k])
+        a, b = image_of(thumbnails[k], sizes[k]), image_of(others[k], other_sizes[k])
         step = between_pixels(maps[k], a, b)
         if _is_second_sharper(area(step), a, b):
             _look(b, a, _rounded(undone(step)), out[k])
@@ -130,7 +130,8 @@ def _register_and_compare(a: Image, b: Image, step: Map, out: NDArray[np.float32
 
 
 @compiled
-def _image(pixels: NDArray[np.uint8], size: NDArray[np.int64]) -> Image:
+def image_of(pixels: NDArray[np.uint8], size: NDArray[np.int64]) -> Image:
+    """Return a thumbnail of this width and height, as records hold it."""
     return pixels[: size[0] * size[1]].reshape((size[1], size[0])).astype(np.float32)
 
 

@@ -19,7 +19,7 @@ from lookalike.features.coarse import coarse
 from lookalike.features.extraction import extract
 from lookalike.features.record import FEATURES, Flag, has_flag
 from lookalike.hubs import Gathering, together
-from lookalike.strips import RADIUS
+from lookalike.strips import RADIUS, strip_distance
 from tests.pictures import jpeg, photo
 
 Pair = tuple[int, int]
@@ -80,6 +80,16 @@ def test_a_texture_is_found_under_a_logo_by_what_is_left_beside_it() -> None:
     records = features(cloth, covered, photo(2))
     assert pairs(records) == [(0, 1)]
     records["strips"] = 0
+    assert pairs(records) == []
+
+
+def test_pictures_that_have_only_a_frame_in_common_are_not_found_by_it() -> None:
+    """Such as playing cards: a strip of both is the same, and hardly anything else."""
+    first, second = photo(3), photo(4)
+    frame = first.crop((0, 0, first.width // 4, first.height))
+    second.paste(frame, (0, 0))
+    records = features(first, second)
+    assert strip_distance(*records) == 0
     assert pairs(records) == []
 
 
