@@ -2,8 +2,9 @@
 
 Nearly all candidates of a large collection are pictures of one template, such as receipts. On thumbnails
 they look alike, but at a hundred pixels a side other words stand in the same places. So two sketches are
-laid on each other wherever one may lie in the other (places.py), as is and registered, and measured where
-they agree best. Weights were learned by benchmarks/learn_glance.py: it is one logistic regression for all.
+laid on each other wherever one may lie in the other (places.py), as is and, where there is hope, registered,
+and measured where they agree best. It is one logistic regression for all; benchmarks/learn_glance.py learned
+its weights.
 """
 
 from __future__ import annotations
